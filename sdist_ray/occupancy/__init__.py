@@ -1,0 +1,1 @@
+"""Boxes to window bits in time: grid, blocks, padding, ranges, recordings."""
