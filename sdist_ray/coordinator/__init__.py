@@ -1,0 +1,1 @@
+"""The decisions of a running network, as a state machine without I/O."""

@@ -1,0 +1,1 @@
+"""Frames to foreground, blobs and people."""

@@ -1,0 +1,1 @@
+"""Window bits to counts of agreement and opportunity."""

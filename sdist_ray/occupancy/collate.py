@@ -1,0 +1,88 @@
+"""Rows of many cameras, in any order, to ranges of the whole network."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from sdist_ray.occupancy.block import Clock, OccupancyRange, Rows
+from sdist_ray.occupancy.grid import Grid
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def set_bits(  # type: ignore[no-untyped-def]
+    camera, tick, windows, window_ends, first_tick, ticks, occupied, available
+):
+    """Set the bits of rows that lie in one range; rows of other ranges are passed over.
+
+    Args:
+        camera: int32 (rows,), indices below ``available.shape[0]``.
+        tick: int64 (rows,).
+        windows: uint16 (entries,), below ``occupied.shape[1]``.
+        window_ends: int64 (rows,), ascending.
+        first_tick: int, the range's first tick.
+        ticks: int, ticks of a range, at most 64.
+        occupied: uint64 (cameras, windows), updated.
+        available: uint64 (cameras,), updated.
+    """
+    start = 0
+    for row in range(camera.shape[0]):
+        end = window_ends[row]
+        bit = tick[row] - first_tick
+        if 0 <= bit < ticks:
+            mask = np.uint64(1) << np.uint64(bit)
+            available[camera[row]] |= mask
+            for entry in range(start, end):
+                occupied[camera[row], windows[entry]] |= mask
+        start = end
+
+
+def range_of_rows(rows: Rows, index: int, cameras: int, grid: Grid, clock: Clock) -> OccupancyRange:
+    """The bits of the rows that lie in range ``index``, for a network of ``cameras``."""
+    occupied = np.zeros((cameras, grid.windows), dtype=np.uint64)
+    available = np.zeros(cameras, dtype=np.uint64)
+    set_bits(
+        rows.camera,
+        rows.tick,
+        rows.windows,
+        rows.window_ends,
+        index * clock.range_ticks,
+        clock.range_ticks,
+        occupied,
+        available,
+    )
+    return OccupancyRange(index, occupied, available)
+
+
+class Collator:
+    """Off line: keeps what arrives per range until the range is closed."""
+
+    def __init__(self, cameras: int, grid: Grid, clock: Clock) -> None:
+        self._cameras = cameras
+        self._grid = grid
+        self._clock = clock
+        self._pending: dict[int, list[Rows]] = {}
+        self._closed = -(2**63)
+
+    def add(self, rows: Rows) -> None:
+        """Keep rows until their ranges are closed.
+
+        Raises:
+            ValueError: a row's range is closed already. Off line nothing is late.
+        """
+        if len(rows.tick) == 0:
+            return
+        first = int(rows.tick.min()) // self._clock.range_ticks
+        last = int(rows.tick.max()) // self._clock.range_ticks
+        if first <= self._closed:
+            raise ValueError(f"rows for range {first}, which is closed")
+        for index in range(first, last + 1):
+            self._pending.setdefault(index, []).append(rows)
+
+    def close(self, index: int) -> OccupancyRange:
+        """The network's occupancy in range ``index``; cameras that sent nothing are unavailable."""
+        self._closed = max(self._closed, index)
+        parts = self._pending.pop(index, [])
+        return range_of_rows(
+            Rows.concatenate(parts), index, self._cameras, self._grid, self._clock
+        )

@@ -1,0 +1,354 @@
+"""The occupancy recording: a stable file format, Parquet or Arrow IPC.
+
+Columns ``camera: string``, ``tick: int64``, ``windows: list<uint16>`` and optionally ``foot_x``, ``foot_y:
+list<float32>``; one row for every tick at which a camera was available. Schema metadata:
+``sdist_ray.version``, ``fps``, ``columns``, ``rows``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.ipc
+import pyarrow.parquet as pq
+
+from sdist_ray.errors import InputError
+from sdist_ray.occupancy.block import Rows
+from sdist_ray.occupancy.grid import Grid
+
+VERSION = "1"
+IPC_SUFFIXES = {".arrow", ".feather", ".ipc"}
+BATCH_ROWS = 1 << 20
+MAX_TICK = 1 << 52
+"""Beyond it a tick is not exact as a float; at 1000 FPS it is 140 000 years from 1970."""
+
+
+def recording_schema(grid: Grid, fps: float) -> pa.Schema:
+    """The schema of a recording that carries foot points."""
+    return pa.schema(
+        [
+            ("camera", pa.string()),
+            ("tick", pa.int64()),
+            ("windows", pa.list_(pa.uint16())),
+            ("foot_x", pa.list_(pa.float32())),
+            ("foot_y", pa.list_(pa.float32())),
+        ],
+        metadata={
+            "sdist_ray.version": VERSION,
+            "fps": repr(float(fps)),
+            "columns": str(grid.columns),
+            "rows": str(grid.rows),
+        },
+    )
+
+
+class RecordingWriter:
+    """Writes rows as they come, to a file aside; ``close`` gives it its name.
+
+    The suffix decides the format: .arrow, .feather or .ipc for Arrow IPC, else Parquet.
+    """
+
+    def __init__(self, path: Path, cameras: Sequence[str], grid: Grid, fps: float) -> None:
+        self.path = path
+        self.rows = 0
+        self._cameras = pa.array(cameras, pa.string())
+        self._schema = recording_schema(grid, fps)
+        self._partial = path.with_name(f".partial-{path.name}")
+        self._buffer: list[Rows] = []
+        self._buffered = 0
+        self._sink = pa.OSFile(str(self._partial), "wb")
+        self._writer: Any = (
+            pa.ipc.new_file(self._sink, self._schema)
+            if path.suffix in IPC_SUFFIXES
+            else pq.ParquetWriter(self._sink, self._schema, compression="zstd")
+        )
+
+    def write(self, rows: Rows) -> None:
+        """Add rows; camera indices are those of the cameras given at the start."""
+        self._buffer.append(rows)
+        self._buffered += len(rows.tick)
+        if self._buffered >= BATCH_ROWS // 4:
+            self._flush()
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        self._flush()
+        self._writer.close()
+        self._sink.close()
+        os.replace(self._partial, self.path)
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        with contextlib.suppress(OSError, pa.ArrowException):
+            self._writer.close()
+        with contextlib.suppress(OSError, pa.ArrowException):
+            self._sink.close()
+        self._partial.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        """The writer itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file, or leave nothing behind after an error."""
+        if kind is not None:
+            self.abandon()
+            return
+        try:
+            self.close()
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _flush(self) -> None:
+        if not self._buffer:
+            return
+        rows = Rows.concatenate(self._buffer)
+        self._buffer, self._buffered = [], 0
+        self.rows += len(rows.tick)
+        columns = [
+            self._cameras.take(pa.array(rows.camera)),
+            pa.array(rows.tick),
+            _lists(rows.window_ends, rows.windows),
+            _lists(rows.foot_ends, rows.foot_x),
+            _lists(rows.foot_ends, rows.foot_y),
+        ]
+        batch = pa.record_batch(columns, schema=self._schema)
+        if isinstance(self._writer, pq.ParquetWriter):
+            self._writer.write_table(pa.Table.from_batches([batch]))
+        else:
+            self._writer.write_batch(batch)
+
+
+def _lists(ends: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> pa.ListArray:
+    offsets = np.concatenate([[0], ends]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording that was opened and whose header was checked.
+
+    Attributes:
+        path: the file.
+        grid: its windows.
+        fps: its ticks per second.
+        cameras: ids, sorted.
+        first_tick, last_tick: of its rows.
+        row_count: number of rows.
+        in_order: whether ticks never decrease from row to row.
+        has_feet: whether it carries foot points.
+    """
+
+    path: Path
+    grid: Grid
+    fps: float
+    cameras: tuple[str, ...]
+    first_tick: int
+    last_tick: int
+    row_count: int
+    in_order: bool
+    has_feet: bool
+
+    def batches(self, feet: bool = False) -> Iterator[Rows]:
+        """All rows in ascending order of tick, some at a time; with foot points where asked for.
+
+        A recording that is in order is streamed; another is sorted in memory first.
+
+        Raises:
+            InputError: a row is damaged or names a window outside the grid.
+        """
+        columns = ["camera", "tick", "windows"]
+        if feet and self.has_feet:
+            columns += ["foot_x", "foot_y"]
+        known = pa.array(self.cameras, pa.string())
+        done = 0
+        if self.in_order:
+            for batch in _batches(self.path, columns):
+                yield self._rows(batch, known, done)
+                done += batch.num_rows
+            return
+        table = pa.Table.from_batches(_batches(self.path, columns))
+        order = pc.sort_indices(table, [("tick", "ascending")])
+        for start in range(0, table.num_rows, BATCH_ROWS):
+            part = table.take(order[start : start + BATCH_ROWS]).combine_chunks()
+            for batch in part.to_batches():
+                yield self._rows(batch, known, done)
+                done += batch.num_rows
+
+    def _rows(self, batch: pa.RecordBatch, known: pa.Array, done: int) -> Rows:
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        camera = columns["camera"]
+        if pa.types.is_dictionary(camera.type):
+            coded = pc.index_in(camera.dictionary.cast(pa.string()), known)
+            codes = coded.take(camera.indices)
+        else:
+            codes = pc.index_in(camera.cast(pa.string()), known)
+        windows, window_ends = self._flat(columns["windows"], pa.uint16(), "windows", done)
+        if len(windows) and int(windows.max()) >= self.grid.windows:
+            entry = int(np.argmax(windows >= self.grid.windows))
+            row = int(np.searchsorted(window_ends, entry, side="right"))
+            raise InputError(
+                f"{self.path}: row {done + row}: window {windows[entry]} is outside the "
+                f"{self.grid} grid (0 to {self.grid.windows - 1})"
+            )
+        foot_x = foot_y = np.empty(0, np.float32)
+        foot_ends = np.zeros(batch.num_rows, np.int64)
+        if "foot_x" in columns:
+            foot_x, foot_ends = self._flat(columns["foot_x"], pa.float32(), "foot_x", done)
+            foot_y, other_ends = self._flat(columns["foot_y"], pa.float32(), "foot_y", done)
+            if not np.array_equal(foot_ends, other_ends):
+                raise InputError(f"{self.path}: a row has unlike numbers of foot_x and foot_y")
+        return Rows(
+            np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int32),
+            columns["tick"].to_numpy(zero_copy_only=False),
+            windows,
+            window_ends,
+            foot_x,
+            foot_y,
+            foot_ends,
+        )
+
+    def _flat(
+        self, column: Any, kind: pa.DataType, name: str, done: int
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """Values and row ends of a list column."""
+        if column.null_count:
+            row = done + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
+            raise InputError(f"{self.path}: row {row}: {name} is null; write an empty list")
+        values = column.flatten()
+        if values.null_count:
+            raise InputError(f"{self.path}: {name} holds a null")
+        offsets = column.offsets.to_numpy().astype(np.int64)
+        flat = values.cast(kind) if values.type != kind else values
+        return flat.to_numpy(zero_copy_only=False), offsets[1:] - offsets[0]
+
+
+def open_recording(path: Path) -> Recording:
+    """Open a recording: check its header, list its cameras, find its first and last tick.
+
+    Raises:
+        InputError: missing, not Parquet or Arrow IPC, without the metadata, from a newer version, with a
+            column of another type, a null, or no rows.
+    """
+    schema = _schema(path)
+    grid, fps = _header(path, schema)
+    kinds = {
+        "camera": (pa.types.is_string, pa.types.is_large_string, pa.types.is_dictionary),
+        "tick": (pa.types.is_int64,),
+        "windows": (pa.types.is_list, pa.types.is_large_list),
+    }
+    has_feet = "foot_x" in schema.names and "foot_y" in schema.names
+    if has_feet:
+        kinds |= {"foot_x": kinds["windows"], "foot_y": kinds["windows"]}
+    for name, tests in kinds.items():
+        if name not in schema.names:
+            raise InputError(f"{path}: not an occupancy recording: it has no column {name!r}")
+        if not any(test(schema.field(name).type) for test in tests):
+            expected = recording_schema(grid, fps).field(name).type
+            raise InputError(
+                f"{path}: column {name!r} is {schema.field(name).type}, it must be {expected}"
+            )
+    if not pa.types.is_uint16(schema.field("windows").type.value_type):
+        raise InputError(f"{path}: column 'windows' must be list<uint16>")
+    cameras: set[str] = set()
+    first, last, previous, count, in_order = MAX_TICK, -MAX_TICK, -MAX_TICK, 0, True
+    for batch in _batches(path, ["camera", "tick"]):
+        if batch.num_rows == 0:
+            continue
+        if any(batch.column(name).null_count for name in ("camera", "tick")):
+            raise InputError(f"{path}: a row without a camera or a tick")
+        tick = batch.column("tick").to_numpy()
+        cameras.update(str(value) for value in pc.unique(batch.column("camera")).to_pylist())
+        first, last = min(first, int(tick.min())), max(last, int(tick.max()))
+        in_order = in_order and int(tick[0]) >= previous and bool((tick[1:] >= tick[:-1]).all())
+        previous = int(tick[-1])
+        count += batch.num_rows
+    if not count:
+        raise InputError(f"{path}: a recording without rows")
+    if first <= -MAX_TICK or last >= MAX_TICK:
+        raise InputError(f"{path}: ticks run from {first} to {last}: no such times")
+    return Recording(
+        path, grid, fps, tuple(sorted(cameras)), first, last, count, in_order, has_feet
+    )
+
+
+def _header(path: Path, schema: pa.Schema) -> tuple[Grid, float]:
+    metadata = {k.decode(): v.decode("utf-8", "replace") for k, v in (schema.metadata or {}).items()}
+    missing = [k for k in ("sdist_ray.version", "fps", "columns", "rows") if k not in metadata]
+    if missing:
+        raise InputError(
+            f"{path}: not an occupancy recording: its schema metadata lacks {', '.join(missing)}"
+        )
+    version = metadata["sdist_ray.version"]
+    if version != VERSION:
+        newer = version.isdigit() and int(version) > int(VERSION)
+        raise InputError(
+            f"{path}: recording version {version[:40]!r}; this program reads {VERSION!r}"
+            + (": a newer sdist_ray wrote it, update this one" if newer else "")
+        )
+    try:
+        fps = float(metadata["fps"])
+        grid = Grid(int(metadata["columns"]), int(metadata["rows"]))
+    except ValueError as error:
+        raise InputError(f"{path}: metadata fps, columns and rows must be numbers") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if not 0 < fps <= 1000:
+        raise InputError(f"{path}: metadata fps must be above 0 and at most 1000, not {fps}")
+    return grid, fps
+
+
+def _schema(path: Path) -> pa.Schema:
+    with _reading(path):
+        if _is_ipc(path):
+            with pa.memory_map(str(path)) as source:
+                return pa.ipc.open_file(source).schema
+        return pq.read_schema(path)
+
+
+def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    with _reading(path):
+        if _is_ipc(path):
+            with pa.memory_map(str(path)) as source:
+                reader = pa.ipc.open_file(source)
+                for number in range(reader.num_record_batches):
+                    yield reader.get_batch(number).select(columns)
+            return
+        with pq.ParquetFile(path, read_dictionary=["camera"]) as file:
+            yield from file.iter_batches(BATCH_ROWS, columns=columns)
+
+
+def _is_ipc(path: Path) -> bool:
+    """Contents, not names, tell the two formats apart."""
+    try:
+        with path.open("rb") as file:
+            return file.read(6) == b"ARROW1"
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        first = (str(error) or type(error).__name__).splitlines()[0][:160]
+        raise InputError(
+            f"{path}: not a readable Parquet or Arrow IPC file ({first})"
+        ) from error

@@ -1,0 +1,1 @@
+"""Counts to links, edges and a graph."""

@@ -1,0 +1,64 @@
+"""Links to the graph of cameras: edges and connected components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from sdist_ray.topology.links import Links
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Pairs of cameras with links, sorted by camera_a, camera_b.
+
+    Attributes:
+        cameras: ids of the network's cameras, sorted; camera arrays are indices into it.
+        camera_a, camera_b: int64 (edges,), camera_a < camera_b.
+        links: int64 (edges,), number of links.
+        score: float64 (edges,), mean over the links of the weaker of the two directions' scores.
+        component: int64 (cameras,), number of each camera's connected component, from 0.
+    """
+
+    cameras: tuple[str, ...]
+    camera_a: npt.NDArray[np.int64]
+    camera_b: npt.NDArray[np.int64]
+    links: npt.NDArray[np.int64]
+    score: npt.NDArray[np.float64]
+    component: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.camera_a)
+
+
+def camera_edges(links: Links, least_links: int = 1) -> Edges:
+    """The pairs of cameras with at least ``least_links`` links, and the components that they make."""
+    cameras = len(links.cameras)
+    pair = links.camera_a * cameras + links.camera_b
+    pairs, which, count = np.unique(pair, return_inverse=True, return_counts=True)
+    weaker = np.minimum(links.score_ab, links.score_ba)
+    score = np.bincount(which, weights=weaker, minlength=len(pairs)) / np.maximum(count, 1)
+    keep = count >= least_links
+    a, b = pairs[keep] // max(cameras, 1), pairs[keep] % max(cameras, 1)
+    graph = coo_array((np.ones(len(a)), (a, b)), shape=(cameras, cameras))
+    component = connected_components(graph, directed=False)[1] if cameras else np.empty(0)
+    return Edges(links.cameras, a, b, count[keep], score[keep], component.astype(np.int64))
+
+
+def camera_graph(edges: Edges) -> nx.Graph:
+    """The graph as networkx knows it: one node per camera id, edges with ``links`` and ``score``."""
+    graph = nx.Graph()
+    for camera, component in zip(edges.cameras, edges.component, strict=True):
+        graph.add_node(camera, component=int(component))
+    for a, b, links, score in zip(
+        edges.camera_a, edges.camera_b, edges.links, edges.score, strict=True
+    ):
+        graph.add_edge(
+            edges.cameras[a], edges.cameras[b], links=int(links), score=float(score), kind="overlap"
+        )
+    return graph
