@@ -92,6 +92,41 @@ class Rows:
     foot_y: npt.NDArray[np.float32]
     foot_ends: npt.NDArray[np.int64]
 
+    def slice(self, start: int, stop: int) -> Rows:
+        """The rows from ``start`` up to ``stop``."""
+
+        def cut(ends: npt.NDArray[np.int64]) -> tuple[int, npt.NDArray[np.int64]]:
+            first = int(ends[start - 1]) if start else 0
+            return first, ends[start:stop] - first
+
+        first_window, window_ends = cut(self.window_ends)
+        first_foot, foot_ends = cut(self.foot_ends)
+        windows = slice(first_window, first_window + int(window_ends[-1]) if stop > start else 0)
+        feet = slice(first_foot, first_foot + int(foot_ends[-1]) if stop > start else 0)
+        return Rows(
+            self.camera[start:stop],
+            self.tick[start:stop],
+            self.windows[windows],
+            window_ends,
+            self.foot_x[feet],
+            self.foot_y[feet],
+            foot_ends,
+        )
+
+    def take(self, order: npt.NDArray[np.intp]) -> Rows:
+        """The rows in another order."""
+        windows, window_ends = _take_entries(self.window_ends, order)
+        feet, foot_ends = _take_entries(self.foot_ends, order)
+        return Rows(
+            self.camera[order],
+            self.tick[order],
+            self.windows[windows],
+            window_ends,
+            self.foot_x[feet],
+            self.foot_y[feet],
+            foot_ends,
+        )
+
     @classmethod
     def concatenate(cls, parts: Sequence[Rows]) -> Rows:
         """All rows of the parts, in their order."""
@@ -116,6 +151,16 @@ class Rows:
         )
 
 
+def _take_entries(
+    ends: npt.NDArray[np.int64], order: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Indices of the entries of rows in another order, and those rows' ends."""
+    lengths = np.diff(ends, prepend=0)[order]
+    new_ends = np.cumsum(lengths)
+    shift = np.repeat((ends[order] - lengths) - (new_ends - lengths), lengths)
+    return np.arange(int(lengths.sum())) + shift, new_ends
+
+
 class BlockBuilder:
     """One camera's ticks on their way into ranges.
 
@@ -137,9 +182,9 @@ class BlockBuilder:
         self._feet: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = []
 
     @property
-    def last_tick(self) -> int | None:
-        """The newest tick that was added, whatever it said."""
-        return self._last
+    def first_tick(self) -> int | None:
+        """The oldest available tick that was not taken yet; None where all were."""
+        return self._ticks[0] if self._ticks else None
 
     def add(
         self,

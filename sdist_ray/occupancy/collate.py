@@ -62,27 +62,32 @@ class Collator:
         self._grid = grid
         self._clock = clock
         self._pending: dict[int, list[Rows]] = {}
-        self._closed = -(2**63)
+        self._closed: int | None = None
 
     def add(self, rows: Rows) -> None:
-        """Keep rows until their ranges are closed.
+        """Keep rows until their ranges are closed; rows of one camera ascend in time.
 
         Raises:
             ValueError: a row's range is closed already. Off line nothing is late.
         """
-        if len(rows.tick) == 0:
-            return
-        first = int(rows.tick.min()) // self._clock.range_ticks
-        last = int(rows.tick.max()) // self._clock.range_ticks
-        if first <= self._closed:
-            raise ValueError(f"rows for range {first}, which is closed")
-        for index in range(first, last + 1):
-            self._pending.setdefault(index, []).append(rows)
+        index = rows.tick // self._clock.range_ticks
+        if self._closed is not None and len(index) and int(index.min()) <= self._closed:
+            raise ValueError(f"rows for range {index.min()}, which is closed")
+        # Runs of rows in one range; a worker's delivery is one such run as a rule.
+        starts = np.flatnonzero(np.diff(index, prepend=index[:1] - 1))
+        for start, stop in zip(starts, [*starts[1:], len(index)], strict=True):
+            part = rows.slice(int(start), int(stop))
+            self._pending.setdefault(int(index[start]), []).append(part)
 
-    def close(self, index: int) -> OccupancyRange:
-        """The network's occupancy in range ``index``; cameras that sent nothing are unavailable."""
-        self._closed = max(self._closed, index)
-        parts = self._pending.pop(index, [])
-        return range_of_rows(
-            Rows.concatenate(parts), index, self._cameras, self._grid, self._clock
-        )
+    def close(self, index: int) -> tuple[Rows, OccupancyRange]:
+        """The rows of range ``index`` by tick and camera, and the network's occupancy.
+
+        Cameras that sent nothing are unavailable. The order of arrival does not matter.
+        """
+        self._closed = index
+        rows = Rows.concatenate(self._pending.pop(index, []))
+        order = np.lexsort((rows.camera, rows.tick))
+        if not (order[1:] > order[:-1]).all():
+            rows = rows.take(order)
+        entry = range_of_rows(rows, index, self._cameras, self._grid, self._clock)
+        return rows, entry

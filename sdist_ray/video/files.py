@@ -63,6 +63,11 @@ class VideoFile(VideoSource):
         return self._size
 
     @property
+    def frames(self) -> int | None:
+        """See VideoSource."""
+        return int(self._expected) if 0 < self._expected < 1e12 else None
+
+    @property
     def complaint(self) -> str | None:
         """See VideoSource."""
         return self._complaint
@@ -142,6 +147,11 @@ class ImageFolder(VideoSource):
     def size(self) -> tuple[int, int]:
         """See VideoSource."""
         return self._size
+
+    @property
+    def frames(self) -> int | None:
+        """See VideoSource."""
+        return len(self._files)
 
     @property
     def complaint(self) -> str | None:

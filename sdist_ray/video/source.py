@@ -50,6 +50,11 @@ class VideoSource(ABC):
     def size(self) -> tuple[int, int]:
         """(width, height) of the first image, pixels."""
 
+    @property
+    @abstractmethod
+    def frames(self) -> int | None:
+        """How many frames there should be; None where nothing says so."""
+
     @abstractmethod
     def grab(self) -> float | None:
         """Move to the next frame: its capture time in seconds, or None at the end (and ever after)."""

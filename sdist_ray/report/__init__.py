@@ -1,0 +1,1 @@
+"""Pictures of a topology and the HTML page of a run."""

@@ -1,0 +1,1 @@
+"""Carries the coordinator's decisions out, in this process or on Ray."""
