@@ -42,7 +42,14 @@ SHIRTS = (
     (52, 44, 40), (196, 198, 202), (146, 152, 156), (70, 60, 150), (150, 92, 48), (90, 118, 70),
     (62, 130, 178), (120, 78, 102), (168, 160, 132), (96, 98, 104), (38, 70, 172), (200, 176, 120),
 )  # fmt: skip
-TROUSERS = ((46, 42, 42), (92, 66, 48), (112, 104, 98), (98, 122, 140), (64, 64, 70), (150, 148, 146))
+TROUSERS = (
+    (46, 42, 42),
+    (92, 66, 48),
+    (112, 104, 98),
+    (98, 122, 140),
+    (64, 64, 70),
+    (150, 148, 146),
+)
 SKINS = ((150, 178, 214), (118, 146, 190), (84, 108, 152), (56, 74, 108))
 HAIRS = ((30, 32, 40), (44, 62, 88), (92, 134, 168), (150, 152, 156), (36, 40, 60))
 PATTERNS = ("plain", "plain", "band", "halves", "coat", "pack")
@@ -166,7 +173,11 @@ def draw_figure(canvas: Image, points: npt.NDArray[np.int32], px_per_m: float, l
 
 
 def _draw_head(
-    canvas: Image, head: npt.NDArray[np.int32], rings: npt.NDArray[np.int32], px_per_m: float, look: Look
+    canvas: Image,
+    head: npt.NDArray[np.int32],
+    rings: npt.NDArray[np.int32],
+    px_per_m: float,
+    look: Look,
 ) -> None:
     """Hair, and a face on the side that the person looks to."""
     radius = 0.112 * px_per_m

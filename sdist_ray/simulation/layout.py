@@ -77,9 +77,7 @@ def size_for(cameras: int) -> tuple[float, float]:
     return columns * PITCH_M[0], rows * PITCH_M[1]
 
 
-def make_layout(
-    cameras: int, width_m: float, depth_m: float, rng: np.random.Generator
-) -> Layout:
+def make_layout(cameras: int, width_m: float, depth_m: float, rng: np.random.Generator) -> Layout:
     """Lay out halls for ``cameras`` cameras, row by row, and link neighbouring ones."""
     columns, rows = _shape(cameras)
     pitch = np.array([width_m / columns, depth_m / rows])
@@ -96,16 +94,14 @@ def make_layout(
         for side in (0, 1)
         if neighbours[hall, side] >= 0
     ]
-    walkways += [
-        [*centres[hall], *doors[hall]] for hall in range(len(index)) if sides[hall] >= 0
-    ]
+    walkways += [[*centres[hall], *doors[hall]] for hall in range(len(index)) if sides[hall] >= 0]
     lines = np.array(walkways, dtype=np.float64).reshape(-1, 4)
-    return Layout(
-        width_m, depth_m, size, centres, neighbours, places, doors, sides, lines
-    )
+    return Layout(width_m, depth_m, size, centres, neighbours, places, doors, sides, lines)
 
 
-def mount_cameras(layout: Layout, cameras: int, view: float, rng: np.random.Generator) -> list[Mount]:
+def mount_cameras(
+    layout: Layout, cameras: int, view: float, rng: np.random.Generator
+) -> list[Mount]:
     """Hang ``cameras`` cameras, four to a hall; ``view`` is the images' height over their width."""
     mounts = []
     for camera in range(cameras):
@@ -133,9 +129,7 @@ def _shape(cameras: int) -> tuple[int, int]:
     return columns, -(-halls // columns)
 
 
-def _neighbours(
-    cell: npt.NDArray[np.int64], columns: int, rows: int
-) -> npt.NDArray[np.int64]:
+def _neighbours(cell: npt.NDArray[np.int64], columns: int, rows: int) -> npt.NDArray[np.int64]:
     found = np.full((len(cell), len(SIDES)), -1, dtype=np.int64)
     for side, step in enumerate(SIDES):
         beyond = cell + np.array(step)

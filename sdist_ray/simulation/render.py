@@ -101,7 +101,9 @@ def render_frames(site: Site, walk: Walk, camera_index: int) -> Iterator[Image]:
         for tick, people in enumerate(_figures(walk, motion, camera, first, last), start=first):
             frame = empty.copy()
             _draw_people(canvas, people, looks, slope)
-            parts = [bound for bound in people.bounds if bound[0] < bound[2] and bound[1] < bound[3]]
+            parts = [
+                bound for bound in people.bounds if bound[0] < bound[2] and bound[1] < bound[3]
+            ]
             for left, top, right, bottom in parts:
                 frame[top:bottom, left:right] = _shrink(canvas[_fine(left, top, right, bottom)])
             for bound in parts:
@@ -163,7 +165,9 @@ def _figures(
     tick, column = tick[framed], column[framed]
     person = motion.persons[column]
     moments = (motion.place, motion.heading, motion.walked_m, motion.speed)
-    place, heading, walked, speed = (array[part][tick, column].astype(np.float64) for array in moments)
+    place, heading, walked, speed = (
+        array[part][tick, column].astype(np.float64) for array in moments
+    )
     height_m = walk.height_m[person].astype(np.float64)
     points, depth = project_bodies(camera, body_points(place, heading, walked, speed, height_m))
     width, height = camera.image_size
@@ -180,9 +184,7 @@ def _figures(
     starts = np.searchsorted(tick[order], np.arange(last - first + 1))
     for start, stop in zip(starts[:-1], starts[1:], strict=True):
         now = slice(start, stop)
-        yield _People(
-            person[order[now]], fixed[now], px_per_m[now].tolist(), bounds[now].tolist()
-        )
+        yield _People(person[order[now]], fixed[now], px_per_m[now].tolist(), bounds[now].tolist())
 
 
 def _framed(camera: Pinhole, place: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
@@ -193,7 +195,9 @@ def _framed(camera: Pinhole, place: npt.NDArray[np.float32]) -> npt.NDArray[np.b
     return inside
 
 
-def _bounds(low: Array, high: Array, px_per_m: Array, size: tuple[int, int]) -> npt.NDArray[np.int64]:
+def _bounds(
+    low: Array, high: Array, px_per_m: Array, size: tuple[int, int]
+) -> npt.NDArray[np.int64]:
     """Left, top, right, bottom (n, 4), whole image pixels, of all that a figure and its shadow touch."""
     margin = (0.5 * px_per_m / FINE + 2)[:, None]
     first = np.clip(np.floor(low - margin), 0, size)
@@ -206,7 +210,9 @@ def _draw_people(canvas: Image, people: _People, looks: list[Look], slope: float
     for foot, px_per_m in zip(people.points[:, FOOT].tolist(), people.px_per_m, strict=True):
         radius = SHADOW_RADIUS_M * px_per_m
         _darken(canvas, foot, radius, radius * slope)
-    for person, points, px_per_m in zip(people.persons, people.points, people.px_per_m, strict=True):
+    for person, points, px_per_m in zip(
+        people.persons, people.points, people.px_per_m, strict=True
+    ):
         draw_figure(canvas, points, px_per_m, looks[person])
 
 

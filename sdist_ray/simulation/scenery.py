@@ -126,7 +126,9 @@ def _draw_planters(image: Image, layout: Layout, camera: Pinhole, scale: int) ->
     """Low hedges in stone troughs along the halls' edges, with gaps at the gates; far ones first."""
     boxes = [box for hall in range(layout.halls) for box in _planters(layout, hall)]
     place = camera.position_m[:2]
-    boxes.sort(key=lambda box: -float(np.hypot(*(np.array(box).reshape(2, 2).mean(axis=0) - place))))
+    boxes.sort(
+        key=lambda box: -float(np.hypot(*(np.array(box).reshape(2, 2).mean(axis=0) - place)))
+    )
     for x0, y0, x1, y1 in boxes:
         plan = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
         if np.hypot(*(plan.mean(axis=0) - place)) > 40 or np.hypot(*(plan - place).T).min() < 1.0:

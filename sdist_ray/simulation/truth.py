@@ -16,8 +16,8 @@ import numpy.typing as npt
 from sdist_ray.cameras.calibration import Calibration
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.grid import Grid
-from sdist_ray.simulation.site import Site, in_reach
 from sdist_ray.simulation.people import Walk
+from sdist_ray.simulation.site import Site, in_reach
 
 Extent = tuple[float, float, float, float]
 Array = npt.NDArray[np.float64]
@@ -166,7 +166,12 @@ def view_box(camera: Calibration, coarsest_m_per_px: float, extent: Extent | Non
     margin = 2.0 * step * coarsest_m_per_px
     (x0, y0), (x1, y1) = ground[fine].min(axis=0) - margin, ground[fine].max(axis=0) + margin
     if extent is not None:
-        x0, y0, x1, y1 = (max(x0, extent[0]), max(y0, extent[1]), min(x1, extent[2]), min(y1, extent[3]))
+        x0, y0, x1, y1 = (
+            max(x0, extent[0]),
+            max(y0, extent[1]),
+            min(x1, extent[2]),
+            min(y1, extent[3]),
+        )
     return (float(x0), float(y0), float(x1), float(y1)) if x0 < x1 and y0 < y1 else None
 
 
@@ -247,7 +252,9 @@ def _seen_cells(
         scale = _scale_at_ground(
             here, image[:-1, 1:].reshape(-1, 2), image[1:, :-1].reshape(-1, 2), side
         )
-        window = grid.window_of(here[:, 0] / camera.image_size[0], here[:, 1] / camera.image_size[1])
+        window = grid.window_of(
+            here[:, 0] / camera.image_size[0], here[:, 1] / camera.image_size[1]
+        )
         seen = (window >= 0) & (scale <= coarsest_m_per_px)
         if extent is not None:
             centre = places.reshape(*cell_x.shape, 2)[:-1, :-1].reshape(-1, 2)
@@ -260,9 +267,7 @@ def _windows(camera: Calibration, grid: Grid, ground: Array) -> Ints:
     return grid.window_of(image[:, 0] / camera.image_size[0], image[:, 1] / camera.image_size[1])
 
 
-def _pairs_in_one_cell(
-    keys: Ints, nodes: Ints, total: int
-) -> Iterator[tuple[Ints, Ints]]:
+def _pairs_in_one_cell(keys: Ints, nodes: Ints, total: int) -> Iterator[tuple[Ints, Ints]]:
     """Every two entries with equal keys, as node_a · total + node_b (a < b), and their key.
 
     A camera lists a key at most once, so the two are of different cameras. The sorted list is worked

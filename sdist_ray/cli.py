@@ -1,0 +1,131 @@
+"""argv to a job and its settings. Hydra stops here."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sdist_ray import __version__
+from sdist_ray.errors import InputError
+from sdist_ray.settings import COMMANDS, conf_folder
+
+USAGE = """\
+sdist-ray: the activity topology of a whole camera network, from its video.
+
+usage: sdist-ray COMMAND [key=value ...]
+
+  topology    video or a recording in, the activity topology out; simulates a site if given nothing
+  record      video in, an occupancy recording out
+  simulate    a site with people and cameras: videos, recording, ground truth
+  evaluate    a topology against ground truth
+
+sdist-ray COMMAND --help shows a command's settings, --version the version.
+"""
+
+
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM)."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the process's exit code: 0 done, 2 bad input, 130 interrupted."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        print(f"sdist-ray {__version__}")
+        return 0
+    command = arguments[0]
+    if command not in COMMANDS:
+        return _complain(f"no command {command[:60]!r}; there are {', '.join(COMMANDS)}")
+    # Hydra then raises what is wrong rather than print its own account of it and exit.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        _run(command, arguments[1:])
+    except InputError as error:
+        return _complain(str(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        return _complain(_setting_problem(error, command))
+    except OSError as error:
+        if error.errno is None:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{place}{error.strerror}")
+    except KeyboardInterrupt as interrupt:
+        print(f"sdist-ray: interrupted{_kept(interrupt)}", file=sys.stderr)
+        return 130
+    except Terminated as interrupt:
+        print(f"sdist-ray: terminated{_kept(interrupt)}", file=sys.stderr)
+        return 143
+    return 0
+
+
+def _run(command: str, overrides: Sequence[str]) -> None:
+    ConfigStore.instance().store(name=f"{command}_schema", node=COMMANDS[command])
+    job = importlib.import_module(f"sdist_ray.jobs.{command}")
+
+    def task(config: DictConfig) -> None:
+        if HydraConfig.get().mode == RunMode.MULTIRUN and "output" in config:
+            config.output = HydraConfig.get().runtime.output_dir
+        settings: Any = OmegaConf.to_object(config)
+        settings.check()
+        job.run(settings, OmegaConf.to_yaml(config, resolve=True))
+
+    decorate: Callable[[Any], Callable[[], None]] = hydra.main(
+        version_base="1.3", config_path=str(conf_folder()), config_name=command
+    )
+    before = sys.argv
+    sys.argv = [f"sdist-ray {command}", *overrides]
+    try:
+        decorate(task)()
+    finally:
+        sys.argv = before
+
+
+def _setting_problem(error: Exception, command: str) -> str:
+    """Hydra's account of a wrong setting, in one line."""
+    cause: BaseException = error
+    while cause.__cause__ is not None and isinstance(
+        cause.__cause__, HydraException | OmegaConfBaseException
+    ):
+        cause = cause.__cause__
+    lines = [line.strip() for text in (error, cause) for line in str(text).splitlines()]
+    useful = [
+        line
+        for line in dict.fromkeys(lines)
+        if line and not line.startswith(("object_type", "full_key", "See https", "reference_type"))
+    ]
+    return f"{' '.join(useful[:3])} (sdist-ray {command} --help shows the settings)"
+
+
+def _complain(message: str) -> int:
+    print(f"sdist-ray: error: {message}", file=sys.stderr)
+    return 2
+
+
+def _kept(interrupt: BaseException) -> str:
+    kept = "; ".join(getattr(interrupt, "__notes__", []))
+    return f"; {kept}" if kept else "; nothing was written"
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+if __name__ == "__main__":
+    sys.exit(main())

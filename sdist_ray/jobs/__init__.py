@@ -1,0 +1,1 @@
+"""One file per command: composes the rooms below."""

@@ -1,0 +1,281 @@
+"""The settings of every command, validated once, at the edge."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+
+from sdist_ray.detection.foreground import BACKGROUNDS, ForegroundSettings
+from sdist_ray.detection.mixture import MixtureSettings
+from sdist_ray.errors import InputError
+from sdist_ray.exclusion.dense import POLICIES
+from sdist_ray.occupancy.block import Clock
+from sdist_ray.occupancy.grid import Grid
+from sdist_ray.occupancy.padding import MAX_TOLERANCE
+from sdist_ray.simulation.site import SiteSpec
+from sdist_ray.topology.estimators import ESTIMATORS
+
+SOURCES = ("site", "files", "recording")
+STORES = ("dense",)
+RUNTIMES = ("local", "ray")
+
+
+@dataclass
+class SiteSettings:
+    """A simulated site; see simulation.site.SiteSpec."""
+
+    cameras: int = 12
+    people: int = 20
+    minutes: float = 5.0
+    width_m: float | None = None
+    depth_m: float | None = None
+    image_width: int = 320
+    image_height: int = 240
+    miss_probability: float = 0.1
+    foot_noise_px: float = 1.0
+    seed: int = 0
+
+    def spec(self, fps: float) -> SiteSpec:
+        """The site; its video has the network's frame rate."""
+        return SiteSpec(fps=fps, **vars(self))
+
+
+@dataclass
+class SourceSettings:
+    """Where data comes from."""
+
+    kind: str = MISSING
+    paths: list[str] = field(default_factory=list)
+    path: str | None = None
+    site: SiteSettings = field(default_factory=SiteSettings)
+
+
+@dataclass
+class GridSettings:
+    """Windows per camera."""
+
+    columns: int = 12
+    rows: int = 9
+
+
+@dataclass
+class RuntimeSettings:
+    """Where it runs. ``workers`` and ``shards`` of 0 are chosen from the CPUs."""
+
+    kind: str = MISSING
+    workers: int = 0
+    shards: int = 0
+
+
+@dataclass
+class DetectorSettings:
+    """The foreground detector; see detection.foreground and detection.mixture."""
+
+    kind: str = MISSING
+    background: str = "mixture"
+    learning_rate: float = 0.005
+    match_threshold: float = 2.5
+    background_share: float = 0.7
+    variance_floor: float = 16.0
+    working_width: int = 320
+    warmup_s: float = 3.0
+    sudden_share: float = 0.5
+    sudden_frames: int = 5
+    opening: int = 3
+    closing_width: int = 3
+    closing_height: int = 9
+    least_area: float = 0.0008
+    largest_area: float = 0.3
+
+    def foreground(self, fps: float) -> ForegroundSettings:
+        """The detector's own settings, checked."""
+        require("detector.background", self.background, self.background in BACKGROUNDS, BACKGROUNDS)
+        for name in ("learning_rate", "background_share", "sudden_share", "largest_area"):
+            value = getattr(self, name)
+            require(f"detector.{name}", value, 0 < value <= 1, "above 0 and at most 1")
+        for name in ("match_threshold", "variance_floor"):
+            value = getattr(self, name)
+            require(f"detector.{name}", value, 0 < value < 1e6, "above 0")
+        for name in ("opening", "closing_width", "closing_height"):
+            value = getattr(self, name)
+            require(f"detector.{name}", value, 0 <= value <= 101, "0 to 101 pixels")
+        require("detector.least_area", self.least_area, 0 <= self.least_area < 1, "0 to 1")
+        width = self.working_width
+        require("detector.working_width", width, 16 <= width <= 8192, "16 to 8192 pixels")
+        require("detector.warmup_s", self.warmup_s, 0 <= self.warmup_s <= 3600, "0 to 3600 s")
+        require("detector.sudden_frames", self.sudden_frames, self.sudden_frames >= 1, "1 or more")
+        return ForegroundSettings(
+            background=self.background,
+            mixture=MixtureSettings(
+                self.learning_rate, self.match_threshold, self.background_share, self.variance_floor
+            ),
+            working_width=width,
+            warmup_frames=max(1, round(self.warmup_s * fps)),
+            sudden_share=self.sudden_share,
+            sudden_frames=self.sudden_frames,
+            opening=self.opening,
+            closing_width=self.closing_width,
+            closing_height=self.closing_height,
+            least_area=self.least_area,
+            largest_area=self.largest_area,
+        )
+
+
+@dataclass
+class ExclusionSettings:
+    """How it is counted: T_r in seconds, p in ticks."""
+
+    tolerance: int = 3
+    counters: str = "wide"
+    store: str = "dense"
+    range_s: float = 2.0
+
+
+@dataclass
+class TopologySettings:
+    """What counts as a link, and as an edge."""
+
+    estimator: str = "nonexclusion"
+    threshold: float = 0.8
+    least_links: int = 3
+
+
+@dataclass
+class NetworkSettings:
+    """What topology and record share."""
+
+    output: str = MISSING
+    fps: float = 10.0
+    cameras: str | None = None
+    source: SourceSettings = field(default_factory=SourceSettings)
+    grid: GridSettings = field(default_factory=GridSettings)
+    detector: DetectorSettings = field(default_factory=DetectorSettings)
+    runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
+
+    def check(self) -> None:
+        """Raise InputError where a value is out of its range."""
+        require("source", self.source.kind, self.source.kind in SOURCES, SOURCES)
+        require("runtime", self.runtime.kind, self.runtime.kind in RUNTIMES, RUNTIMES)
+        for name in ("workers", "shards"):
+            value = getattr(self.runtime, name)
+            require(f"runtime.{name}", value, 0 <= value <= 10_000, "0 (automatic) or more")
+        Clock(self.fps, 1)
+        Grid(self.grid.columns, self.grid.rows)
+        self.detector.foreground(self.fps)
+        if self.source.kind == "files" and not self.source.paths and not self.cameras:
+            raise InputError("source=files needs source.paths=[…] or cameras=cameras.yaml")
+        if self.source.kind == "recording" and not self.source.path:
+            raise InputError("source=recording needs source.path=FILE")
+        if self.source.kind != "files" and self.source.paths:
+            raise InputError(f"source.paths needs source=files, not source={self.source.kind}")
+        if self.source.kind != "recording" and self.source.path:
+            raise InputError(f"source.path needs source=recording, not source={self.source.kind}")
+
+
+@dataclass
+class TopologyJob(NetworkSettings):
+    """sdist-ray topology."""
+
+    exclusion: ExclusionSettings = field(default_factory=ExclusionSettings)
+    topology: TopologySettings = field(default_factory=TopologySettings)
+
+    def check(self) -> None:
+        """See NetworkSettings."""
+        super().check()
+        counting, topology = self.exclusion, self.topology
+        require("exclusion.counters", counting.counters, counting.counters in POLICIES, POLICIES)
+        require("exclusion.store", counting.store, counting.store in STORES, STORES)
+        fits = 0 <= counting.tolerance <= MAX_TOLERANCE
+        require("exclusion.tolerance", counting.tolerance, fits, f"0 to {MAX_TOLERANCE} ticks")
+        known = topology.estimator in ESTIMATORS
+        require("topology.estimator", topology.estimator, known, tuple(ESTIMATORS))
+        require("topology.threshold", topology.threshold, 0 <= topology.threshold < 1, "0 to 1")
+        require("topology.least_links", topology.least_links, topology.least_links >= 1, "1 or more")
+        Clock.of(self.fps, counting.range_s)
+
+
+@dataclass
+class RecordJob(NetworkSettings):
+    """sdist-ray record. The suffix of ``file`` decides the format: .parquet or .arrow."""
+
+    file: str = "occupancy.parquet"
+
+
+@dataclass
+class SimulateJob:
+    """sdist-ray simulate."""
+
+    output: str = MISSING
+    fps: float = 10.0
+    site: SiteSettings = field(default_factory=SiteSettings)
+    grid: GridSettings = field(default_factory=GridSettings)
+    runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
+    video: bool = True
+
+    def check(self) -> None:
+        """Raise InputError where a value is out of its range."""
+        require("runtime", self.runtime.kind, self.runtime.kind in RUNTIMES, RUNTIMES)
+        Clock(self.fps, 1)
+        Grid(self.grid.columns, self.grid.rows)
+        self.site.spec(self.fps)
+
+
+@dataclass
+class EvaluateJob:
+    """sdist-ray evaluate: RUN against truth_links.parquet, or against calibrated cameras."""
+
+    run: str | None = None
+    truth: str | None = None
+    cameras: str | None = None
+    least_overlap: float = 0.1
+    least_visits: int = 10
+    edge_area_m2: float = 4.0
+    cell_m: float = 0.1
+    output: str | None = None
+
+    def check(self) -> None:
+        """Raise InputError where a value is out of its range."""
+        if not self.run:
+            raise InputError("evaluate needs run=DIR, the folder of a topology run")
+        if bool(self.truth) == bool(self.cameras):
+            raise InputError(
+                "evaluate needs one of truth=truth_links.parquet and cameras=cameras.yaml"
+            )
+        require("least_overlap", self.least_overlap, 0 < self.least_overlap <= 1, "above 0, to 1")
+        require("least_visits", self.least_visits, self.least_visits >= 0, "0 or more")
+        require("edge_area_m2", self.edge_area_m2, 0 <= self.edge_area_m2 < 1e9, "0 or more")
+        require("cell_m", self.cell_m, 0.005 <= self.cell_m <= 10, "0.005 to 10 m")
+
+
+COMMANDS: dict[str, Any] = {
+    "topology": TopologyJob,
+    "record": RecordJob,
+    "simulate": SimulateJob,
+    "evaluate": EvaluateJob,
+}
+
+
+def require(name: str, value: object, holds: bool, right: str | tuple[str, ...]) -> None:
+    """Raise InputError, with what would be right, unless the condition holds."""
+    if isinstance(value, float) and not math.isfinite(value):
+        holds = False
+    if not holds:
+        expected = right if isinstance(right, str) else " or ".join(right)
+        raise InputError(f"{name} is {value!r}, but must be {expected}")
+
+
+def conf_folder() -> Path:
+    """The configuration: beside the modules when installed, beside the package in a checkout.
+
+    Raises:
+        InputError: it is in neither place.
+    """
+    here = Path(__file__).resolve().parent
+    for folder in (here / "conf", here.parent / "conf"):
+        if (folder / "topology.yaml").is_file():
+            return folder
+    raise InputError(f"{here}: the installation lacks its conf folder; install sdist-ray anew")
