@@ -1,1 +1,1 @@
-"""A site that never was: people who walk, cameras that watch them, and the truth to measure against."""
+"""A site that never was: its people, its cameras, and the truth to measure against."""

@@ -1,7 +1,7 @@
 """People as figures in space: joints and body outlines, projected in bulk, drawn one by one.
 
-A body is a stack of elliptic rings (hem, hips, waist, chest, shoulders, neck) with limbs of joints. Its
-rings are hulled pairwise after projection, so a figure is right from every side and from above.
+A body is a stack of elliptic rings (hem, hips, waist, chest, shoulders, neck) with limbs of joints.
+Its rings are hulled after projection, so a figure is right from every side and from above.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def _draw_head(
     _ball(canvas, head, radius, look.hair)
     ahead = rings[5, 0] - rings[5, RING_POINTS // 2]
     face = head + (ahead * 0.5).astype(np.int32) + np.array([0, int(0.35 * radius * 16)], np.int32)
-    # The face of somebody who walks away is hidden: its ball lies higher in the image than the head.
+    # The face of somebody who walks away, up the image, is hidden.
     if ahead[1] > -0.4 * abs(int(ahead[0])):
         _ball(canvas, face, 0.78 * radius, look.skin)
 
@@ -201,14 +201,14 @@ def _arm(
 
 
 def _line(canvas: Image, joints: npt.NDArray[np.int32], thick: float, colour: Colour) -> None:
-    cv2.polylines(canvas, [joints], False, colour, max(1, round(thick)), cv2.LINE_AA, SHIFT)
+    cv2.polylines(canvas, [joints], False, colour, max(1, round(thick)), cv2.LINE_8, SHIFT)
 
 
 def _hull(canvas: Image, rings: npt.NDArray[np.int32], colour: Colour) -> None:
     hull = cv2.convexHull(np.ascontiguousarray(rings).reshape(-1, 2))
-    cv2.fillConvexPoly(canvas, hull, colour, cv2.LINE_AA, SHIFT)
+    cv2.fillConvexPoly(canvas, hull, colour, cv2.LINE_8, SHIFT)
 
 
 def _ball(canvas: Image, at: npt.NDArray[np.int32], radius: float, colour: Colour) -> None:
     centre = (int(at[0]), int(at[1]))
-    cv2.circle(canvas, centre, max(8, round(radius * 16)), colour, -1, cv2.LINE_AA, SHIFT)
+    cv2.circle(canvas, centre, max(8, round(radius * 16)), colour, -1, cv2.LINE_8, SHIFT)

@@ -1,7 +1,7 @@
 """Where things are on a site: halls in rows, walkways between them, doors, places to go, cameras.
 
-Plane geometry only, in metres. Four cameras belong to a hall: three look into it from its corners, the
-fourth looks out along a walkway, so some views share ground and most do not.
+Plane geometry only, in metres. Four cameras belong to a hall: three look into it from its corners,
+the fourth looks out along a walkway, so some views share ground and most do not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 CAMERAS_PER_HALL = 4
 PITCH_M = (32.0, 27.0)
-"""Distance between neighbouring halls' centres, east and north, where the site's size is not given."""
+"""Distance between neighbouring halls' centres along x and y, where no size is given."""
 HALL_M = (15.0, 12.0)
 LARGEST_SHARE_OF_PITCH = 0.6
 PLACES_PER_HALL = 9
@@ -36,8 +36,8 @@ class Layout:
         neighbours: int64 (halls, 4), the hall beyond each of SIDES; -1 where there is none.
         places_m: float64 (halls, PLACES_PER_HALL, 2): kiosks, benches, screens that people go to.
         doors_m: float64 (halls, 2): where people enter and leave.
-        door_sides: int64 (halls,), the index in SIDES of the walkway that leads to the door; -1 where
-            the door (a staircase) is inside the hall.
+        door_sides: int64 (halls,), the index in SIDES of the walkway that leads to the door; -1
+            where the door (a staircase) is inside the hall.
         walkways_m: float64 (walkways, 4): axis-parallel centre lines x0, y0, x1, y1.
     """
 
@@ -64,7 +64,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Mount:
-    """A camera's place and view: where it hangs, the ground point it looks towards, and its lens."""
+    """Where a camera hangs, the ground point that it looks at, and its lens."""
 
     position_m: tuple[float, float, float]
     target_m: tuple[float, float, float]

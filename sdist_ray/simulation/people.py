@@ -1,7 +1,7 @@
 """People who walk: from place to place, alone or in groups, with pauses, in and out through doors.
 
-A group has a path of knots (a time and a place each); its members keep their offsets beside it. All paths
-are then sampled at the ticks and smoothed, which rounds the corners and makes starts and stops gradual.
+A group has a path of knots (a time and a place each); its members keep their offsets beside it. All
+paths are then sampled at the ticks and smoothed, which rounds corners and makes starts gradual.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SPEED_M_S = (1.3, 0.2)
 GROUP_SIZES = (0.56, 0.26, 0.11, 0.07)
 """Probabilities that 1, 2, 3, 4 people walk together."""
 STAY, LEAVE = 0.48, 0.16
-"""Probabilities that the next place is in the same hall, or the way out; else a neighbouring hall."""
+"""Probabilities that the next place is in the same hall, or the way out; else next door."""
 MEAN_DWELL_S, MEAN_AWAY_S = 5.0, 30.0
 SMOOTHING_S = 0.9
 MARGIN_M = 0.05
@@ -55,7 +55,7 @@ class Walk:
 
 @dataclass
 class _Path:
-    """Knots of one group's way; a stretch in which it is away has an absent last knot."""
+    """Knots of one group's way, and the stretches of time in which it is away."""
 
     times_s: list[float]
     points: list[Array]
@@ -194,10 +194,10 @@ def _members(
         + across[:, None] * offsets[None, :, 1:]
     )
     limits = np.array([layout.width_m, layout.depth_m])
-    where = np.clip(where, MARGIN_M, limits - MARGIN_M).astype(np.float32)
+    inside: npt.NDArray[np.float32] = np.clip(where, MARGIN_M, limits - MARGIN_M).astype(np.float32)
     for start, stop in path.absent_s:
-        where[(times >= start) & (times < stop)] = np.nan
-    return where
+        inside[(times >= start) & (times < stop)] = np.nan
+    return inside
 
 
 def _offsets(members: int, rng: np.random.Generator) -> Array:

@@ -1,7 +1,7 @@
 """What a camera sees while nobody is there: paving, walkways, lawn, planters, in daylight.
 
-The ground's looks are a function of the place, evaluated under every pixel, so two cameras see the same
-stain on the same stone. Fine patterns fade out where a pixel is wider than they are.
+The ground's looks are a function of the place, evaluated under every pixel, so two cameras see the
+same stain on the same stone. Fine patterns fade out where a pixel is wider than they are.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ def _footprint(places: Array) -> Array:
     down = np.linalg.norm(np.diff(places, axis=0, append=places[-1:]), axis=2)
     across = np.linalg.norm(np.diff(places, axis=1, append=places[:, -1:]), axis=2)
     down[-1], across[:, -1] = down[-2], across[:, -2]
-    return np.maximum(down, across)
+    return np.asarray(np.maximum(down, across))
 
 
 def _ground_colour(layout: Layout, seed: int, places: Array, blur_m: Array) -> Array:
     broad = _noise(places / 5.0, seed) - 0.5
     middle = _noise(places / 0.9, seed + 1) - 0.5
     fine = (_noise(places / 0.12, seed + 2) - 0.5) * _fade(0.12, blur_m)
-    x, y = places[..., 0], places[..., 1]
+    x = places[..., 0]
     mown = 0.03 * np.sign(np.sin(x * np.pi / 1.5)) * _fade(1.5, blur_m)
     colour = _mix(LAWN, DRY_LAWN, np.clip(0.35 + 1.6 * broad + 0.8 * middle, 0, 1))
     colour *= (1 + mown + 0.35 * fine + 0.18 * middle)[..., None]
@@ -80,7 +80,7 @@ def _ground_colour(layout: Layout, seed: int, places: Array, blur_m: Array) -> A
 
 
 def _paving(layout: Layout, seed: int, places: Array, blur_m: Array) -> Array:
-    """Stone tiles with joints, each of its own shade, and a ring of darker stone around a hall's middle."""
+    """Stone tiles with joints, and a ring of darker stone around a hall's middle."""
     tile = np.floor(places / TILE_M).astype(np.int64)
     shade = (_hash(tile[..., 0], tile[..., 1], seed + 3) - 0.5) * _fade(TILE_M, blur_m)
     within = np.abs(places / TILE_M - tile - 0.5).max(axis=2) * TILE_M
@@ -99,7 +99,7 @@ def _paving(layout: Layout, seed: int, places: Array, blur_m: Array) -> Array:
 
 
 def _walkways(layout: Layout, places: Array) -> tuple[Array, Array]:
-    """Distance from the nearest walkway's centre line, metres, and whether its edge lines are painted."""
+    """Distance from the nearest walkway's centre line, metres, and where its edges are painted."""
     nearest = np.full(places.shape[:2], 1e6, dtype=np.float32)
     along = np.zeros(places.shape[:2], dtype=np.float32)
     for x0, y0, x1, y1 in _near(layout.walkways_m, places, WALKWAY_WIDTH_M):
@@ -119,11 +119,11 @@ def _near(shapes: Array, places: Array, reach_m: float) -> npt.NDArray[np.float3
     low = np.minimum(shapes[:, :2], shapes[:, -2:])
     high = np.maximum(shapes[:, :2], shapes[:, -2:])
     first, last = places.min(axis=(0, 1)) - reach_m, places.max(axis=(0, 1)) + reach_m
-    return shapes[((high >= first) & (low <= last)).all(axis=1)].astype(np.float32)
+    return np.asarray(shapes[((high >= first) & (low <= last)).all(axis=1)], dtype=np.float32)
 
 
 def _draw_planters(image: Image, layout: Layout, camera: Pinhole, scale: int) -> None:
-    """Low hedges in stone troughs along the halls' edges, with gaps at the gates; far ones first."""
+    """Low hedges in stone troughs along the halls' edges; the farthest are drawn first."""
     boxes = [box for hall in range(layout.halls) for box in _planters(layout, hall)]
     place = camera.position_m[:2]
     boxes.sort(
@@ -181,7 +181,7 @@ def _mix(a: Array, b: Array, share: Array) -> Array:
 
 
 def _inside(depth_m: Array, soft_m: Array) -> Array:
-    """0 outside, 1 inside, with an edge as soft as a pixel is wide; ``depth_m`` is positive inside."""
+    """0 outside (negative depth), 1 inside, with an edge as soft as a pixel is wide."""
     return np.clip(depth_m / soft_m + 0.5, 0.0, 1.0)
 
 

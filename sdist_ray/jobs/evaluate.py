@@ -1,0 +1,177 @@
+"""sdist-ray evaluate: a topology against ground truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sdist_ray.cameras.camera import read_cameras
+from sdist_ray.errors import InputError
+from sdist_ray.jobs.outputs import make_folder, write_json, write_truth
+from sdist_ray.occupancy.grid import Grid
+from sdist_ray.settings import EvaluateJob
+from sdist_ray.simulation.truth import ground_overlap
+from sdist_ray.topology.quality import Quality, compare, pair_keys, window_quality
+
+Truth = tuple[pa.Table, pa.Table | None]
+
+
+def run(settings: EvaluateJob, config: str) -> None:
+    """Evaluate a run; prints the figures as JSON and leaves evaluation.json in the run's folder."""
+    folder = Path(settings.run or "")
+    if not (folder / "links.parquet").is_file():
+        raise InputError(f"run={folder}: not the folder of a topology run: it has no links.parquet")
+    if settings.truth:
+        truth = read_truth(Path(settings.truth))
+    else:
+        truth = truth_from_calibration(settings, folder)
+    result = evaluate(folder, truth, settings)
+    write_json(make_folder(settings.output or str(folder)) / "evaluation.json", result)
+    print(json.dumps(result, indent=2))
+
+
+def evaluate(folder: Path, truth: Truth, settings: EvaluateJob) -> dict[str, Any]:
+    """Precision and recall of a run's links and edges; see topology.quality for the definitions."""
+    links = read_table(folder / "links.parquet", ("camera_a", "window_a", "camera_b", "window_b"))
+    visited = read_table(folder / "windows.parquet", ("camera", "window", "visits"))
+    edges = read_table(folder / "edges.parquet", ("camera_a", "camera_b"))
+    overlap, shared = truth
+    ids = sorted(set(visited["camera"].to_pylist()))
+    # Cameras that the truth does not speak of cannot be judged.
+    judged = set(_ids(overlap)) | (set(_ids(shared)) if shared is not None else set())
+    windows = int(max(_most(visited, "window"), _most(overlap, "window_a"), _most(overlap, "window_b")))
+    windows += 1
+    place = {camera: number for number, camera in enumerate(ids)}
+    visits = np.zeros(len(ids) * windows, dtype=np.int64)
+    visits[_windows(visited, "camera", "window", place, windows)] = visited["visits"].to_numpy()
+    overlap = _of_cameras(overlap, set(ids))
+    kept_links = _of_cameras(links, judged)
+    quality = window_quality(
+        (
+            _windows(kept_links, "camera_a", "window_a", place, windows),
+            _windows(kept_links, "camera_b", "window_b", place, windows),
+        ),
+        (
+            _windows(overlap, "camera_a", "window_a", place, windows),
+            _windows(overlap, "camera_b", "window_b", place, windows),
+        ),
+        np.maximum(overlap["overlap_a"].to_numpy(), overlap["overlap_b"].to_numpy()),
+        visits,
+        settings.least_overlap,
+        settings.least_visits,
+    )
+    cameras = _camera_quality(
+        _of_cameras(edges, judged), overlap, shared, place, settings
+    )
+    return {
+        "windows": quality.as_dict(),
+        "cameras": cameras.as_dict(),
+        "definition": {
+            "least_overlap": settings.least_overlap,
+            "least_visits": settings.least_visits,
+            "edge_area_m2": settings.edge_area_m2 if shared is not None else None,
+        },
+    }
+
+
+def _camera_quality(
+    edges: pa.Table,
+    overlap: pa.Table,
+    shared: pa.Table | None,
+    place: dict[str, int],
+    settings: EvaluateJob,
+) -> Quality:
+    if shared is not None:
+        true = _of_cameras(shared, set(place))
+        true = true.filter(pa.array(true["shared_m2"].to_numpy() > settings.edge_area_m2))
+    else:
+        most = np.maximum(overlap["overlap_a"].to_numpy(), overlap["overlap_b"].to_numpy())
+        true = overlap.filter(pa.array(most >= settings.least_overlap))
+    return compare(*(_camera_pairs(table, place) for table in (edges, true)))
+
+
+def _camera_pairs(table: pa.Table, place: dict[str, int]) -> npt.NDArray[np.int64]:
+    a, b = (_places(table[name], place) for name in ("camera_a", "camera_b"))
+    return pair_keys(a, b, len(place))
+
+
+def read_truth(path: Path) -> Truth:
+    """truth_links.parquet, and truth_edges.parquet where it lies beside it."""
+    columns = ("camera_a", "window_a", "camera_b", "window_b", "overlap_a", "overlap_b")
+    beside = path.with_name("truth_edges.parquet")
+    shared = None
+    if beside.is_file():
+        shared = read_table(beside, ("camera_a", "camera_b", "shared_m2"))
+    return read_table(path, columns), shared
+
+
+def truth_from_calibration(settings: EvaluateJob, folder: Path) -> Truth:
+    """The truth that the cameras' calibrations imply; written into the run's folder."""
+    described = read_cameras(Path(settings.cameras or ""))
+    cameras = sorted((c for c in described if c.calibration is not None), key=lambda c: c.id)
+    if len(cameras) < 2:
+        raise InputError(f"{settings.cameras}: fewer than two cameras with a calibration to the ground")
+    grid = _run_grid(folder)
+    calibrations = [camera.calibration for camera in cameras if camera.calibration is not None]
+    overlap = ground_overlap(calibrations, grid, settings.cell_m)
+    target = make_folder(settings.output or str(folder))
+    write_truth(target, [camera.id for camera in cameras], overlap, None)
+    return read_truth(target / "truth_links.parquet")
+
+
+def _run_grid(folder: Path) -> Grid:
+    try:
+        grid = json.loads((folder / "summary.json").read_text())["grid"]
+        return Grid(int(grid["columns"]), int(grid["rows"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder / 'summary.json'}: does not say the run's grid") from error
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> pa.Table:
+    """A Parquet file that has these columns.
+
+    Raises:
+        InputError: it cannot be read, or lacks one.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:160]
+        raise InputError(f"{path}: not a readable Parquet file ({reason})") from error
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise InputError(f"{path}: has no column {missing[0]!r}")
+    return table
+
+
+def _ids(table: pa.Table) -> list[str]:
+    return [*table["camera_a"].to_pylist(), *table["camera_b"].to_pylist()]
+
+
+def _most(table: pa.Table, column: str) -> int:
+    return int(max(table[column].to_numpy(), default=0)) if table.num_rows else 0
+
+
+def _of_cameras(table: pa.Table, known: set[str]) -> pa.Table:
+    keep = [
+        a in known and b in known
+        for a, b in zip(table["camera_a"].to_pylist(), table["camera_b"].to_pylist(), strict=True)
+    ]
+    return table.filter(pa.array(keep, pa.bool_()))
+
+
+def _places(column: Any, place: dict[str, int]) -> npt.NDArray[np.int64]:
+    return np.array([place[name] for name in column.to_pylist()], dtype=np.int64)
+
+
+def _windows(
+    table: pa.Table, camera: str, window: str, place: dict[str, int], windows: int
+) -> npt.NDArray[np.int64]:
+    numbers = table[window].to_numpy().astype(np.int64)
+    return _places(table[camera], place) * windows + numbers

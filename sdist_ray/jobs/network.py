@@ -1,0 +1,290 @@
+"""What topology and record share: sources found, workers made, a network run to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sdist_ray.cameras.camera import (
+    Camera,
+    check_unique,
+    common_grid,
+    merge,
+    read_cameras,
+    without_credentials,
+)
+from sdist_ray.detection.detector import Detector
+from sdist_ray.detection.foreground import ForegroundDetector, ForegroundSettings
+from sdist_ray.errors import InputError
+from sdist_ray.jobs.console import progress, say
+from sdist_ray.jobs.simulate import map_here, render_videos, write_site
+from sdist_ray.occupancy.block import Clock, Rows
+from sdist_ray.occupancy.grid import Grid
+from sdist_ray.occupancy.recording import RecordingWriter, open_recording
+from sdist_ray.report.snapshots import write_snapshot
+from sdist_ray.runtime.base import FeedFactory, Runtime
+from sdist_ray.runtime.feeds import CameraReport, DetectionFeed, Feed, NetworkSpec, RecordingFeed
+from sdist_ray.runtime.local import LocalRuntime
+from sdist_ray.runtime.pipeline import Pipeline, Progress
+from sdist_ray.settings import NetworkSettings
+from sdist_ray.simulation.site import make_site, walk
+from sdist_ray.video.files import find_cameras
+
+
+@dataclass(frozen=True)
+class VideoFeeds:
+    """Makes the feed of a worker that reads video."""
+
+    network: NetworkSpec
+    cameras: tuple[Camera, ...]
+    settings: ForegroundSettings
+
+    def __call__(self) -> Feed:
+        """See FeedFactory."""
+        return DetectionFeed(self.network, self.cameras, self._detector)
+
+    def _detector(self, camera: Camera) -> Detector:
+        return ForegroundDetector(self.settings, camera.mask)
+
+
+@dataclass(frozen=True)
+class RecordingFeeds:
+    """Makes the feed of the one worker that reads a recording."""
+
+    network: NetworkSpec
+    path: Path
+    feet: bool
+
+    def __call__(self) -> Feed:
+        """See FeedFactory."""
+        return RecordingFeed(self.network, self.path, self.feet)
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where workers and shards live, chosen once for a run."""
+
+    kind: str
+    cpus: int
+
+    def runtime(self, make_feed: FeedFactory, workers: int, shards: int) -> Runtime:
+        """Workers and shards, ready."""
+        if self.kind == "ray":
+            from sdist_ray.runtime.ray.runtime import RayRuntime
+
+            return RayRuntime(make_feed, workers, shards, self.cpus)
+        return LocalRuntime(make_feed, workers, shards)
+
+    def map(self, function: Any, items: Any, on_done: Callable[[int], None]) -> None:
+        """``function`` of every item, on all CPUs."""
+        if self.kind == "ray":
+            from sdist_ray.runtime.ray.runtime import parallel_map
+
+            parallel_map(function, items, on_done)
+        else:
+            map_here(function, items, on_done)
+
+
+@contextlib.contextmanager
+def host(kind: str) -> Iterator[Host]:
+    """This process, or Ray for as long as the block runs."""
+    if kind == "ray":
+        from sdist_ray.runtime.ray.runtime import ray_session
+
+        with ray_session() as cpus:
+            yield Host(kind, cpus)
+    else:
+        yield Host(kind, 1)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run reads.
+
+    Attributes:
+        network: cameras, grid, clock.
+        cameras: one per id of the network, where its video is; empty for a recording.
+        recording: the recording, if that is the source.
+        truth: folder with the ground truth, where the source is simulated.
+    """
+
+    network: NetworkSpec
+    cameras: tuple[Camera, ...] = ()
+    recording: Path | None = None
+    truth: Path | None = None
+
+
+def find_inputs(settings: NetworkSettings, range_s: float, folder: Path, where: Host) -> Inputs:
+    """Find the cameras of a run; simulates and renders them where the source is a site.
+
+    Raises:
+        InputError: nothing to read, two cameras with one id, or a file of settings that is wrong.
+    """
+    grid = Grid(settings.grid.columns, settings.grid.rows)
+    described = read_cameras(Path(settings.cameras)) if settings.cameras else []
+    if settings.source.kind == "recording":
+        recording = open_recording(Path(settings.source.path or ""))
+        clock = Clock.of(recording.fps, range_s)
+        network = NetworkSpec(recording.cameras, recording.grid, clock)
+        return Inputs(network, recording=recording.path.absolute())
+    clock = Clock.of(settings.fps, range_s)
+    truth = None
+    if settings.source.kind == "site":
+        truth = make_folder_of_site(folder)
+        site = make_site(settings.source.site.spec(settings.fps))
+        spec = site.spec
+        say(f"simulating {spec.cameras} cameras, {spec.people} people, {spec.minutes:g} minutes")
+        write_site(truth, site, walk(site), grid)
+        cameras = render_videos(truth, site, where.map)
+    elif settings.source.paths:
+        cameras = merge(described, find_cameras(settings.source.paths))
+    else:
+        cameras = described
+    check_unique(cameras)
+    if not cameras:
+        raise InputError("source.paths names no camera")
+    grid = common_grid(cameras, grid)
+    cameras = sorted(cameras, key=lambda camera: camera.id)
+    ids = tuple(camera.id for camera in cameras)
+    return Inputs(NetworkSpec(ids, grid, clock), tuple(cameras), truth=truth)
+
+
+def make_folder_of_site(folder: Path) -> Path:
+    """The folder of a simulated site within a run's."""
+    site = folder / "site"
+    site.mkdir(parents=True, exist_ok=True)
+    return site
+
+
+@dataclass
+class Outcome:
+    """What came of running a network.
+
+    Attributes:
+        pipeline: the counts of visits and rows.
+        reports: one per camera, by id.
+        runtime: still open, for its links.
+    """
+
+    pipeline: Pipeline
+    runtime: Runtime
+    reports: dict[str, CameraReport] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def run_network(
+    settings: NetworkSettings,
+    inputs: Inputs,
+    where: Host,
+    tolerance: int,
+    policy: str | None,
+    recording: Path | None,
+) -> Iterator[Outcome]:
+    """Run a network to its end, writing a recording on the way where one is wanted.
+
+    Interrupted, it closes the recording, so that what was seen so far is kept.
+
+    Raises:
+        InputError: not one camera can be read.
+    """
+    network = inputs.network
+    make_feed: FeedFactory
+    if inputs.recording is not None:
+        make_feed = RecordingFeeds(network, inputs.recording, feet=recording is not None)
+        workers = 1
+    else:
+        make_feed = VideoFeeds(network, inputs.cameras, settings.detector.foreground(settings.fps))
+        workers = min(settings.runtime.workers or where.cpus, len(network.cameras))
+    shards = settings.runtime.shards or 1
+    runtime = where.runtime(make_feed, workers, shards)
+    with contextlib.ExitStack() as stack:
+        stack.callback(runtime.close)
+        writer = None
+        if recording is not None:
+            writer = RecordingWriter(recording, network.cameras, network.grid, network.clock.fps)
+            stack.push(_keep_on_interrupt(writer))
+        update = stack.enter_context(progress("processing", None, "time ranges"))
+
+        def on_progress(step: Progress) -> None:
+            update(step.ranges, step.expected_ranges)
+
+        on_rows: Callable[[Rows], None] | None = writer.write if writer else None
+        pipeline = Pipeline(network, runtime, tolerance, policy, on_rows, on_progress)
+        pipeline.run()
+        if len(pipeline.failed) == len(network.cameras):
+            raise InputError(_all_failed(pipeline.failed))
+        for camera, problem in sorted(pipeline.failed.items()):
+            say(f"camera {camera} left out: {without_credentials(problem)}")
+        outcome = Outcome(pipeline, runtime)
+        outcome.reports = {report.camera: report for report in runtime.reports()}
+        for report in outcome.reports.values():
+            for warning in report.warnings:
+                say(f"camera {report.camera}: {warning}")
+        yield outcome
+
+
+def _keep_on_interrupt(writer: RecordingWriter) -> Any:
+    """An exit function: closes the recording at the end and on Ctrl-C, leaves nothing after an error."""
+
+    def leave(kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if kind is None:
+            writer.__exit__(None, None, None)
+        elif issubclass(kind, Exception):
+            writer.abandon()
+        else:
+            partial = writer.path.with_stem(f"{writer.path.stem}.interrupted")
+            writer.close()
+            if not writer.rows:
+                writer.path.unlink()
+                return
+            os.replace(writer.path, partial)
+            if error is not None:
+                error.add_note(
+                    f"kept {writer.rows} camera ticks in {partial} "
+                    f"(continue with source=recording source.path={partial})"
+                )
+
+    return leave
+
+
+def _all_failed(failed: dict[str, str]) -> str:
+    problems = [without_credentials(problem) for _, problem in sorted(failed.items())]
+    if len(problems) == 1:
+        return problems[0]
+    return f"none of the {len(problems)} cameras can be read; the first: {problems[0]}"
+
+
+def camera_entries(inputs: Inputs, outcome: Outcome) -> list[dict[str, Any]]:
+    """The cameras' part of summary.json."""
+    visits, network = outcome.pipeline.visits, inputs.network
+    seen_by_any = int(visits.available_ticks.max(initial=0))
+    entries = []
+    for place, camera in enumerate(network.cameras):
+        report = outcome.reports.get(camera, CameraReport(camera))
+        problem = outcome.pipeline.failed.get(camera)
+        available = int(visits.available_ticks[place])
+        entries.append(
+            {
+                "id": camera,
+                "status": "failed" if problem else "ok",
+                "message": None if problem is None else without_credentials(problem),
+                "frames": report.frames,
+                "bad_frames": report.bad_frames,
+                "detections": report.detections,
+                "ticks_available": available,
+                "ticks_unavailable": max(0, max(seen_by_any, report.frames) - available),
+                "warnings": report.warnings,
+            }
+        )
+    return entries
+
+
+def write_snapshots(folder: Path, outcome: Outcome) -> None:
+    """A picture of every camera that had one."""
+    for camera, report in outcome.reports.items():
+        if report.snapshot is not None:
+            write_snapshot(folder, camera, report.snapshot)

@@ -1,0 +1,169 @@
+"""sdist-ray simulate: a site's videos, recording and ground truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+
+from sdist_ray.cameras.camera import Camera
+from sdist_ray.jobs.console import progress, say
+from sdist_ray.jobs.outputs import make_folder, write_json, write_text, write_truth
+from sdist_ray.occupancy.block import Rows
+from sdist_ray.occupancy.grid import Grid
+from sdist_ray.occupancy.recording import RecordingWriter
+from sdist_ray.settings import SimulateJob
+from sdist_ray.simulation.render import render_camera
+from sdist_ray.simulation.site import Observation, Site, SiteSpec, Walk, make_site, observe, walk
+from sdist_ray.simulation.truth import ground_overlap, joint_visits
+
+Map = Callable[[Callable[["RenderTask"], None], Sequence["RenderTask"], Callable[[int], None]], object]
+
+
+@dataclass(frozen=True)
+class RenderTask:
+    """One camera's video to render."""
+
+    spec: SiteSpec
+    camera: int
+    path: Path
+
+
+def run(settings: SimulateJob, config: str) -> None:
+    """Simulate a site into the output folder."""
+    folder = make_folder(settings.output)
+    spec = settings.site.spec(settings.fps)
+    grid = Grid(settings.grid.columns, settings.grid.rows)
+    site = make_site(spec)
+    say(f"simulating {spec.cameras} cameras, {spec.people} people, {spec.minutes:g} minutes")
+    people = walk(site)
+    write_site(folder, site, people, grid)
+    _write_recording(folder / "occupancy.parquet", site, people, grid)
+    if settings.video:
+        with rendering(settings.runtime.kind) as render:
+            render_videos(folder, site, render)
+    write_text(folder / "config.yaml", config)
+    print(f"site: {folder}")
+
+
+def rendering(kind: str):  # type: ignore[no-untyped-def]
+    """A context that yields a Map: on Ray, or one after the other."""
+    import contextlib
+
+    @contextlib.contextmanager
+    def context():  # type: ignore[no-untyped-def]
+        if kind == "ray":
+            from sdist_ray.runtime.ray.runtime import parallel_map, ray_session
+
+            with ray_session():
+                yield parallel_map
+        else:
+            yield map_here
+
+    return context()
+
+
+def map_here(
+    function: Callable[[RenderTask], None],
+    items: Sequence[RenderTask],
+    on_done: Callable[[int], None],
+) -> None:
+    """``function`` of every item, in this process."""
+    for number, item in enumerate(items, 1):
+        function(item)
+        on_done(number)
+
+
+def write_site(folder: Path, site: Site, people: Walk, grid: Grid) -> None:
+    """cameras.yaml and the ground truth."""
+    overlap = ground_overlap(site.cameras, grid)
+    write_truth(folder, site.camera_ids, overlap, joint_visits(site, people, overlap, grid))
+    cameras = [
+        {
+            "id": name,
+            "url": f"videos/{name}.mp4",
+            "calibration": {
+                "kind": "pinhole",
+                "image_size": list(camera.image_size),
+                "camera_matrix": camera.matrix.tolist(),
+                "rvec": [float(v) for v in cv2.Rodrigues(camera.rotation)[0].ravel()],
+                "tvec": camera.translation.tolist(),
+            },
+        }
+        for name, camera in zip(site.camera_ids, site.cameras, strict=True)
+    ]
+    write_text(folder / "cameras.yaml", yaml.safe_dump(cameras, sort_keys=False))
+
+
+def render_videos(folder: Path, site: Site, render: Map) -> list[Camera]:
+    """Render the videos that are not there yet; the site's cameras with their paths."""
+    videos = make_folder(str(folder / "videos"))
+    # Videos of an interrupted run are whole, and used again if they show this very site.
+    spec_file, spec = videos / "site.json", asdict(site.spec)
+    if not spec_file.is_file() or _read(spec_file) != spec:
+        for stale in videos.glob("*.mp4"):
+            stale.unlink()
+        write_json(spec_file, spec)
+    paths = [videos / f"{name}.mp4" for name in site.camera_ids]
+    tasks = [
+        RenderTask(site.spec, number, path.absolute())
+        for number, path in enumerate(paths)
+        if not path.exists()
+    ]
+    if tasks:
+        with progress("rendering", len(tasks), "videos") as update:
+            render(render_task, tasks, lambda done: update(done, len(tasks)))
+    return [
+        Camera(id=name, url=str(path), calibration=calibration)
+        for name, path, calibration in zip(site.camera_ids, paths, site.cameras, strict=True)
+    ]
+
+
+def render_task(task: RenderTask) -> None:
+    """Render one camera; also runs as a Ray task."""
+    cv2.setNumThreads(1)
+    site = make_site(task.spec)
+    render_camera(site, walk(site), task.camera, task.path)
+
+
+def _read(path: Path) -> object:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _write_recording(path: Path, site: Site, people: Walk, grid: Grid) -> None:
+    """What ideal detectors would see, in order of time."""
+    with (
+        progress("observing", len(site.cameras), "cameras") as update,
+        RecordingWriter(path, site.camera_ids, grid, site.spec.fps) as writer,
+    ):
+        parts = []
+        for number in range(len(site.cameras)):
+            seen = observe(site, people, number)
+            parts.append(observed_rows(seen, number, people.ticks, grid))
+            update(number + 1, len(site.cameras))
+        rows = Rows.concatenate(parts)
+        writer.write(rows.take(np.lexsort((rows.camera, rows.tick))))
+
+
+def observed_rows(seen: Observation, camera: int, ticks: int, grid: Grid) -> Rows:
+    """Rows of one camera for every tick, from foot points in order of tick."""
+    window = grid.window_of(seen.foot_x, seen.foot_y)
+    distinct = np.unique(np.column_stack([seen.tick, window]), axis=0)
+    every = np.arange(ticks)
+    return Rows(
+        np.full(ticks, camera, np.int32),
+        every.astype(np.int64),
+        distinct[:, 1].astype(np.uint16),
+        np.searchsorted(distinct[:, 0], every, side="right"),
+        seen.foot_x,
+        seen.foot_y,
+        np.searchsorted(seen.tick, every, side="right"),
+    )
