@@ -194,7 +194,9 @@ class TopologyJob(NetworkSettings):
         known = topology.estimator in ESTIMATORS
         require("topology.estimator", topology.estimator, known, tuple(ESTIMATORS))
         require("topology.threshold", topology.threshold, 0 <= topology.threshold < 1, "0 to 1")
-        require("topology.least_links", topology.least_links, topology.least_links >= 1, "1 or more")
+        require(
+            "topology.least_links", topology.least_links, topology.least_links >= 1, "1 or more"
+        )
         Clock.of(self.fps, counting.range_s)
 
 
@@ -232,7 +234,7 @@ class EvaluateJob:
     truth: str | None = None
     cameras: str | None = None
     least_overlap: float = 0.1
-    least_visits: int = 10
+    least_ticks: int = 10
     edge_area_m2: float = 4.0
     cell_m: float = 0.1
     output: str | None = None
@@ -246,7 +248,7 @@ class EvaluateJob:
                 "evaluate needs one of truth=truth_links.parquet and cameras=cameras.yaml"
             )
         require("least_overlap", self.least_overlap, 0 < self.least_overlap <= 1, "above 0, to 1")
-        require("least_visits", self.least_visits, self.least_visits >= 0, "0 or more")
+        require("least_ticks", self.least_ticks, self.least_ticks >= 0, "0 or more")
         require("edge_area_m2", self.edge_area_m2, 0 <= self.edge_area_m2 < 1e9, "0 or more")
         require("cell_m", self.cell_m, 0.005 <= self.cell_m <= 10, "0.005 to 10 m")
 

@@ -189,7 +189,9 @@ class Pinhole:
         width, height = self.image_size
         border = np.array([[0, 0], [width, 0], [0, height], [width, height]], dtype=np.float64)
         rays = cv2.undistortPoints(border.reshape(-1, 1, 2), self.matrix, self.distortion)
-        inside: npt.NDArray[np.bool_] = radius <= 1.1 * np.linalg.norm(rays.reshape(-1, 2), axis=1).max()
+        inside: npt.NDArray[np.bool_] = (
+            radius <= 1.1 * np.linalg.norm(rays.reshape(-1, 2), axis=1).max()
+        )
         return inside
 
     def to_image(self, ground_points: Points) -> Points:

@@ -163,7 +163,9 @@ def merge(described: Iterable[Camera], found: Iterable[Camera]) -> list[Camera]:
 
 def _camera(entry: object, path: Path, number: int) -> Camera:
     if not isinstance(entry, Mapping):
-        raise InputError(f"{path}: camera {number} must be a mapping with an id, not {_show(entry)}")
+        raise InputError(
+            f"{path}: camera {number} must be a mapping with an id, not {_show(entry)}"
+        )
     identity = entry.get("id")
     if isinstance(identity, int) and not isinstance(identity, bool):
         identity = str(identity)

@@ -226,7 +226,9 @@ class Coordinator:
             assert missing <= set(self._uncounted), "a shard has a range that was released"
         for index, left in self._uncounted.items():
             holders = [s for s in self._shards if index in s.waiting or index in s.given]
-            assert len(holders) == left, f"range {index} waits for {left} shards, not {len(holders)}"
+            assert len(holders) == left, (
+                f"range {index} waits for {left} shards, not {len(holders)}"
+            )
         if self._closing:
             assert self._horizon == self._closing[-1], "a range beyond the horizon waits to close"
         if self.finished:

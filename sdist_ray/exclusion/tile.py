@@ -74,9 +74,7 @@ class Tile:
         if padded.index <= self.last_range:
             return False
         rows, columns = _places(self.rows, network), _places(self.columns, network)
-        self.store.apply(
-            padded.occupied[rows], padded.padded[columns], padded.countable[columns]
-        )
+        self.store.apply(padded.occupied[rows], padded.padded[columns], padded.countable[columns])
         self.last_range = padded.index
         return True
 

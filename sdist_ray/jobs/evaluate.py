@@ -39,17 +39,20 @@ def run(settings: EvaluateJob, config: str) -> None:
 def evaluate(folder: Path, truth: Truth, settings: EvaluateJob) -> dict[str, Any]:
     """Precision and recall of a run's links and edges; see topology.quality for the definitions."""
     links = read_table(folder / "links.parquet", ("camera_a", "window_a", "camera_b", "window_b"))
-    visited = read_table(folder / "windows.parquet", ("camera", "window", "visits"))
+    visited = read_table(folder / "windows.parquet", ("camera", "window", "occupied_ticks"))
     edges = read_table(folder / "edges.parquet", ("camera_a", "camera_b"))
     overlap, shared = truth
     ids = sorted(set(visited["camera"].to_pylist()))
     # Cameras that the truth does not speak of cannot be judged.
     judged = set(_ids(overlap)) | (set(_ids(shared)) if shared is not None else set())
-    windows = int(max(_most(visited, "window"), _most(overlap, "window_a"), _most(overlap, "window_b")))
+    windows = int(
+        max(_most(visited, "window"), _most(overlap, "window_a"), _most(overlap, "window_b"))
+    )
     windows += 1
     place = {camera: number for number, camera in enumerate(ids)}
-    visits = np.zeros(len(ids) * windows, dtype=np.int64)
-    visits[_windows(visited, "camera", "window", place, windows)] = visited["visits"].to_numpy()
+    ticks = np.zeros(len(ids) * windows, dtype=np.int64)
+    where = _windows(visited, "camera", "window", place, windows)
+    ticks[where] = visited["occupied_ticks"].to_numpy()
     overlap = _of_cameras(overlap, set(ids))
     kept_links = _of_cameras(links, judged)
     quality = window_quality(
@@ -62,19 +65,17 @@ def evaluate(folder: Path, truth: Truth, settings: EvaluateJob) -> dict[str, Any
             _windows(overlap, "camera_b", "window_b", place, windows),
         ),
         np.maximum(overlap["overlap_a"].to_numpy(), overlap["overlap_b"].to_numpy()),
-        visits,
+        ticks,
         settings.least_overlap,
-        settings.least_visits,
+        settings.least_ticks,
     )
-    cameras = _camera_quality(
-        _of_cameras(edges, judged), overlap, shared, place, settings
-    )
+    cameras = _camera_quality(_of_cameras(edges, judged), overlap, shared, place, settings)
     return {
         "windows": quality.as_dict(),
         "cameras": cameras.as_dict(),
         "definition": {
             "least_overlap": settings.least_overlap,
-            "least_visits": settings.least_visits,
+            "least_ticks": settings.least_ticks,
             "edge_area_m2": settings.edge_area_m2 if shared is not None else None,
         },
     }
@@ -116,7 +117,9 @@ def truth_from_calibration(settings: EvaluateJob, folder: Path) -> Truth:
     described = read_cameras(Path(settings.cameras or ""))
     cameras = sorted((c for c in described if c.calibration is not None), key=lambda c: c.id)
     if len(cameras) < 2:
-        raise InputError(f"{settings.cameras}: fewer than two cameras with a calibration to the ground")
+        raise InputError(
+            f"{settings.cameras}: fewer than two cameras with a calibration to the ground"
+        )
     grid = _run_grid(folder)
     calibrations = [camera.calibration for camera in cameras if camera.calibration is not None]
     overlap = ground_overlap(calibrations, grid, settings.cell_m)

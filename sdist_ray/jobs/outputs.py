@@ -132,7 +132,10 @@ def write_windows(path: Path, cameras: Sequence[str], visits: VisitCounter) -> N
 
 
 def write_truth(
-    folder: Path, cameras: Sequence[str], overlap: GroundOverlap, joint: npt.NDArray[np.int64] | None
+    folder: Path,
+    cameras: Sequence[str],
+    overlap: GroundOverlap,
+    joint: npt.NDArray[np.int64] | None,
 ) -> None:
     """truth_links.parquet, and truth_edges.parquet with the area that each pair of cameras shares."""
     count = len(overlap.camera_a)

@@ -22,7 +22,9 @@ from sdist_ray.simulation.render import render_camera
 from sdist_ray.simulation.site import Observation, Site, SiteSpec, Walk, make_site, observe, walk
 from sdist_ray.simulation.truth import ground_overlap, joint_visits
 
-Map = Callable[[Callable[["RenderTask"], None], Sequence["RenderTask"], Callable[[int], None]], object]
+Map = Callable[
+    [Callable[["RenderTask"], None], Sequence["RenderTask"], Callable[[int], None]], object
+]
 
 
 @dataclass(frozen=True)

@@ -70,11 +70,13 @@ class Collator:
         Raises:
             ValueError: a row's range is closed already. Off line nothing is late.
         """
+        if len(rows.tick) == 0:
+            return
         index = rows.tick // self._clock.range_ticks
-        if self._closed is not None and len(index) and int(index.min()) <= self._closed:
+        if self._closed is not None and int(index.min()) <= self._closed:
             raise ValueError(f"rows for range {index.min()}, which is closed")
         # Runs of rows in one range; a worker's delivery is one such run as a rule.
-        starts = np.flatnonzero(np.diff(index, prepend=index[:1] - 1))
+        starts = np.flatnonzero(np.diff(index, prepend=index[0] - 1))
         for start, stop in zip(starts, [*starts[1:], len(index)], strict=True):
             part = rows.slice(int(start), int(stop))
             self._pending.setdefault(int(index[start]), []).append(part)

@@ -1,8 +1,8 @@
 """Spatial and temporal padding, exact across the borders of ranges.
 
-    s[j,t] = OR of x over j and its 8 neighbours in the same camera
-    y[j,t] = OR of s[j,t+d], |d| <= p
-    r[b,t] = AND of available[b,t+d], |d| <= p          (nothing is available outside the ranges)
+s[j,t] = OR of x over j and its 8 neighbours in the same camera
+y[j,t] = OR of s[j,t+d], |d| <= p
+r[b,t] = AND of available[b,t+d], |d| <= p          (nothing is available outside the ranges)
 """
 
 from __future__ import annotations

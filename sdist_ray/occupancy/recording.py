@@ -289,7 +289,9 @@ def open_recording(path: Path) -> Recording:
 
 
 def _header(path: Path, schema: pa.Schema) -> tuple[Grid, float]:
-    metadata = {k.decode(): v.decode("utf-8", "replace") for k, v in (schema.metadata or {}).items()}
+    metadata = {
+        k.decode(): v.decode("utf-8", "replace") for k, v in (schema.metadata or {}).items()
+    }
     missing = [k for k in ("sdist_ray.version", "fps", "columns", "rows") if k not in metadata]
     if missing:
         raise InputError(
@@ -349,6 +351,4 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError) as error:
         first = (str(error) or type(error).__name__).splitlines()[0][:160]
-        raise InputError(
-            f"{path}: not a readable Parquet or Arrow IPC file ({first})"
-        ) from error
+        raise InputError(f"{path}: not a readable Parquet or Arrow IPC file ({first})") from error

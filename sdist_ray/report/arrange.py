@@ -33,7 +33,9 @@ class Arrangement:
     row: Ints
 
 
-def arrange(weights: Floats, panel_aspect: float = 4 / 3, picture_aspect: float = 1.6) -> Arrangement:
+def arrange(
+    weights: Floats, panel_aspect: float = 4 / 3, picture_aspect: float = 1.6
+) -> Arrangement:
     """Slots for cameras: related ones near each other, unrelated ones in the last slots.
 
     A layout in the plane is snapped to the grid by the cheapest assignment; swaps then lower the sum of
@@ -105,7 +107,9 @@ def _checked(weights: Floats) -> Floats:
     weights = np.array(weights, dtype=np.float64)
     if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
         raise ValueError(f"weights are (cameras, cameras), got {weights.shape}")
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and np.allclose(weights, weights.T)):
+    if not (
+        np.isfinite(weights).all() and (weights >= 0).all() and np.allclose(weights, weights.T)
+    ):
         raise ValueError("weights are finite, symmetric and at least 0")
     np.fill_diagonal(weights, 0.0)
     return weights

@@ -99,7 +99,9 @@ def draw_topology(run: Run, path: Path) -> Drawn:
     chosen = most_linked(run, MOST_PANELS)
     component = components(run)
     images = {int(c): _view(run, int(c)) for c in chosen}
-    aspect = float(np.median([i.shape[1] / i.shape[0] for i in images.values()])) if images else 4 / 3
+    aspect = (
+        float(np.median([i.shape[1] / i.shape[0] for i in images.values()])) if images else 4 / 3
+    )
     places = arrange(edge_weights(run, chosen), panel_aspect=aspect)
     figure, boxes, scale = _sheet(places, chosen, images, aspect)
     axes = figure.axes[0]
@@ -115,7 +117,9 @@ def draw_topology(run: Run, path: Path) -> Drawn:
         curves = _curves(run, which, boxes)
         alpha = 0.9 * max(0.35, min(1.0, 6 / math.sqrt(max(len(which), 1)) / 2))
         width = (0.65 if tiny else 1.0) * max(scale, 0.5)
-        under = PathCollection(curves, facecolors="none", edgecolors="white", linewidths=width + 1.1)
+        under = PathCollection(
+            curves, facecolors="none", edgecolors="white", linewidths=width + 1.1
+        )
         under.set(alpha=0.35, capstyle="round", zorder=4)
         over = PathCollection(curves, facecolors="none", edgecolors=colours[edge], linewidths=width)
         over.set(alpha=alpha, capstyle="round", zorder=5)
@@ -342,5 +346,3 @@ def _save(figure: Figure, path: Path) -> None:
     pixels = np.asarray(canvas.buffer_rgba())[..., :3]
     _, data = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     write_aside(path, data.tobytes())
-
-

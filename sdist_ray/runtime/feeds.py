@@ -275,9 +275,7 @@ class RecordingFeed:
             out.append(head.slice(0, cut))
             if cut < len(head.tick):
                 self._kept.insert(0, head.slice(cut, len(head.tick)))
-        upcoming = (
-            self._network.clock.range_of(int(self._kept[0].tick[0])) if self._kept else None
-        )
+        upcoming = self._network.clock.range_of(int(self._kept[0].tick[0])) if self._kept else None
         return Delivery(Rows.concatenate(out), upcoming)
 
     def report(self) -> list[CameraReport]:

@@ -19,8 +19,9 @@ GROUP_SIZES = (0.56, 0.26, 0.11, 0.07)
 """Probabilities that 1, 2, 3, 4 people walk together."""
 STAY, LEAVE = 0.48, 0.16
 """Probabilities that the next place is in the same hall, or the way out; else next door."""
-MEAN_DWELL_S, MEAN_AWAY_S = 5.0, 30.0
-SMOOTHING_S = 0.9
+MEAN_DWELL_S, MEAN_AWAY_S, LEAST_AWAY_S = 5.0, 30.0, 4.0
+SMOOTHING_S, TURNING_S = 0.9, 2.6
+"""Over how long paths are smoothed, and how long a group takes to wheel about."""
 MARGIN_M = 0.05
 
 Array = npt.NDArray[np.float64]
@@ -71,9 +72,10 @@ class _Path:
         self.points.append(self.points[-1])
 
     def reappear(self, point: Array, seconds: float) -> None:
-        start = self.times_s[-1]
-        self.times_s += [start + 1e-3, start + seconds]
-        self.points += [point, point]
+        start, middle = self.times_s[-1], self.times_s[-1] + seconds / 2
+        # The leap to the other door is in the middle of the absence, out of smoothing's reach.
+        self.times_s += [middle, middle + 1e-3, start + seconds]
+        self.points += [self.points[-1], point, point]
         self.absent_s.append((start, start + seconds))
 
 
@@ -159,7 +161,7 @@ def _out_and_in(
         path.reach(layout.gate_m(hall, side) + _beside(side, rng), speed)
     path.reach(layout.doors_m[hall], speed)
     hall = int(rng.integers(layout.halls))
-    path.reappear(layout.doors_m[hall], 2 * SMOOTHING_S + float(rng.exponential(MEAN_AWAY_S)))
+    path.reappear(layout.doors_m[hall], LEAST_AWAY_S + float(rng.exponential(MEAN_AWAY_S)))
     _leave_door(path, layout, hall, speed, rng)
     return hall
 
@@ -176,18 +178,18 @@ def _members(
     path: _Path, members: int, times: Array, fps: float, rng: np.random.Generator, layout: Layout
 ) -> npt.NDArray[np.float32]:
     """Positions (ticks, members, 2) of those who follow one path."""
-    half = max(1, round(SMOOTHING_S * fps / 2))
+    half, turning = (max(1, round(seconds * fps / 2)) for seconds in (SMOOTHING_S, TURNING_S))
     # Sampled beyond both ends, so that smoothing has the same window everywhere.
-    fine = times[0] + np.arange(-2 * half, len(times) + 2 * half) / fps
+    beyond = half + turning
+    fine = times[0] + np.arange(-beyond, len(times) + beyond) / fps
     points = np.array(path.points)
     centre = np.column_stack([np.interp(fine, path.times_s, points[:, axis]) for axis in (0, 1)])
     centre = _smooth(centre, half)
-    ahead = _smooth(_headings(centre), half)
-    length = np.hypot(ahead[:, 0], ahead[:, 1])[:, None]
-    ahead = np.where(length > 1e-6, ahead / np.maximum(length, 1e-6), [1.0, 0.0])
+    angle = _smooth(_headings(centre)[:, None], turning)
+    ahead = np.hstack([np.cos(angle), np.sin(angle)])
     offsets = _offsets(members, rng)
     across = np.column_stack([-ahead[:, 1], ahead[:, 0]])
-    centre = centre[half:-half]
+    centre = centre[turning:-turning]
     where = (
         centre[:, None]
         + ahead[:, None] * offsets[None, :, :1]
@@ -208,20 +210,18 @@ def _offsets(members: int, rng: np.random.Generator) -> Array:
 
 
 def _headings(centre: Array) -> Array:
-    """Unit directions of motion (n, 2); while standing, the last direction walked in."""
+    """Directions of motion (n,), radians, without leaps; while standing, the last one walked in."""
     step = np.gradient(centre, axis=0)
-    length = np.hypot(step[:, 0], step[:, 1])
-    moving = np.flatnonzero(length > 1e-3)
+    moving = np.flatnonzero(np.hypot(step[:, 0], step[:, 1]) > 1e-3)
     if len(moving) == 0:
-        return np.tile([1.0, 0.0], (len(centre), 1))
+        return np.zeros(len(centre))
     last = np.searchsorted(moving, np.arange(len(centre)), side="right") - 1
-    chosen = moving[np.maximum(last, 0)]
-    headings: Array = step[chosen] / length[chosen, None]
-    return headings
+    chosen = step[moving[np.maximum(last, 0)]]
+    return np.unwrap(np.arctan2(chosen[:, 1], chosen[:, 0]))
 
 
 def _smooth(series: Array, half: int) -> Array:
-    """Moving mean over 2·half + 1 rows of (n, 2); ``half`` rows shorter at each end."""
-    total = np.cumsum(np.vstack([np.zeros((1, 2)), series]), axis=0)
+    """Moving mean over 2·half + 1 rows of (n, k); ``half`` rows shorter at each end."""
+    total = np.cumsum(np.vstack([np.zeros((1, series.shape[1])), series]), axis=0)
     mean: Array = (total[2 * half + 1 :] - total[: -2 * half - 1]) / (2 * half + 1)
     return mean

@@ -1,8 +1,8 @@
 """How good a topology is, against what is true of the ground.
 
 Window level: a pair of windows of different cameras is *true* when it shares at least ``least_overlap`` of
-either window's ground, and *eligible* when both windows were visited at least ``least_visits`` times: a place
-that nobody went to cannot be learnt. Precision is the share of eligible linked pairs that are true, recall the
+either window's ground, and *eligible* when each of the two windows was occupied for at least ``least_ticks``
+ticks: a place that nobody went to cannot be learnt. Precision is the share of eligible linked pairs that are true, recall the
 share of eligible true pairs that are linked. Camera level: an edge is true when the two cameras share more
 ground than a given area.
 """
@@ -63,9 +63,9 @@ def window_quality(
     linked: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     overlapping: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     overlap: npt.NDArray[np.float64],
-    visits: npt.NDArray[np.int64],
+    occupied_ticks: npt.NDArray[np.int64],
     least_overlap: float = 0.1,
-    least_visits: int = 10,
+    least_ticks: int = 10,
 ) -> Quality:
     """Quality of links.
 
@@ -73,14 +73,14 @@ def window_quality(
         linked: two arrays (links,) of windows of the network, camera * windows + window.
         overlapping: the same, (pairs,), of windows that share ground.
         overlap: float64 (pairs,), the larger of the two shares of a window's own ground.
-        visits: int64 (windows of the network,).
+        occupied_ticks: int64 (windows of the network,).
         least_overlap: share from which a pair is true.
-        least_visits: visits from which a window is eligible.
+        least_ticks: occupied ticks from which a window is eligible.
     """
-    eligible = visits >= least_visits
+    eligible = occupied_ticks >= least_ticks
     keep = eligible[linked[0]] & eligible[linked[1]]
     true = eligible[overlapping[0]] & eligible[overlapping[1]] & (overlap >= least_overlap)
-    total = len(visits)
+    total = len(occupied_ticks)
     return compare(
         pair_keys(linked[0][keep], linked[1][keep], total),
         pair_keys(overlapping[0][true], overlapping[1][true], total),

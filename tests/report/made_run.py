@@ -51,7 +51,9 @@ def make_run(
             if (wa, wb) in seen:
                 continue
             seen.add((wa, wb))
-            for name, value in zip(links, (ids[a], wa, ids[b], wb, *rng.uniform(0.8, 1, 2)), strict=True):
+            for name, value in zip(
+                links, (ids[a], wa, ids[b], wb, *rng.uniform(0.8, 1, 2)), strict=True
+            ):
                 links[name].append(value)
     count = len(links["ca"])
     pq.write_table(
@@ -63,8 +65,11 @@ def make_run(
                 "window_b": pa.array(links["wb"], pa.uint16()),
                 "score_ab": pa.array(links["ab"], pa.float64()),
                 "score_ba": pa.array(links["ba"], pa.float64()),
-                **{f"{k}_{d}": pa.array([40] * count, pa.int64())
-                   for k in ("opportunities", "exclusions") for d in ("ab", "ba")},
+                **{
+                    f"{k}_{d}": pa.array([40] * count, pa.int64())
+                    for k in ("opportunities", "exclusions")
+                    for d in ("ab", "ba")
+                },
             }
         ),
         folder / "links.parquet",
@@ -77,8 +82,12 @@ def make_run(
     names = ("camera_a", "camera_b", "links", "score", "kind", "transit_mean_s")
     kinds = (pa.string(), pa.string(), pa.int64(), pa.float64(), pa.string(), pa.float64())
     pq.write_table(
-        pa.table({n: pa.array([e[i] for e in edges], k)
-                  for i, (n, k) in enumerate(zip(names, kinds, strict=True))}),
+        pa.table(
+            {
+                n: pa.array([e[i] for e in edges], k)
+                for i, (n, k) in enumerate(zip(names, kinds, strict=True))
+            }
+        ),
         folder / "edges.parquet",
     )
     windows = COLUMNS * ROWS
@@ -128,7 +137,12 @@ def make_run(
         "rates": {"frames_per_s": 2217.4},
         "topology": {"links": count, "edges": len(edges), "components": 2},
         "evaluation": {
-            "windows": {"precision": 0.953, "recall": 0.921, "true_pairs": 1010, "linked_pairs": count},
+            "windows": {
+                "precision": 0.953,
+                "recall": 0.921,
+                "true_pairs": 1010,
+                "linked_pairs": count,
+            },
             "cameras": {"precision": 1.0, "recall": 0.9},
         },
     }

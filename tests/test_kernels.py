@@ -1,0 +1,210 @@
+"""Kernels against their oracles, bit for bit."""
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sdist_ray.detection.mixture import MixtureModel, MixtureSettings, update_mixture
+from sdist_ray.exclusion.tile import Tile, row_stripes
+from sdist_ray.occupancy.block import Clock, OccupancyRange
+from sdist_ray.occupancy.grid import Grid
+from sdist_ray.occupancy.padding import pad_ranges
+from sdist_ray.occupancy.visits import VisitCounter
+from tests import oracles
+
+
+def to_ranges(occupied, available, clock, first_tick=0, read_only=False):
+    """Ranges of bool (ticks, cameras, windows) and (ticks, cameras)."""
+    ticks, cameras, windows = occupied.shape
+    ranges = {}
+    for t in range(ticks):
+        index, bit = divmod(first_tick + t, clock.range_ticks)
+        if index not in ranges:
+            words = np.zeros((cameras, windows), np.uint64), np.zeros(cameras, np.uint64)
+            ranges[index] = OccupancyRange(index, *words)
+        entry, mask = ranges[index], np.uint64(1 << bit)
+        entry.occupied[occupied[t]] |= mask
+        entry.available[available[t]] |= mask
+    for entry in ranges.values():
+        if read_only:
+            entry.occupied.setflags(write=False)
+            entry.available.setflags(write=False)
+    return [ranges[index] for index in sorted(ranges)]
+
+
+def count(ranges, grid, clock, tolerance, policy, stripes=1, read_only=False):
+    cameras = [f"c{number}" for number in range(len(ranges[0].available))]
+    tiles = [Tile(rows, cameras, grid.windows, policy) for rows in row_stripes(cameras, stripes)]
+    for padded in pad_ranges(ranges, grid, clock, tolerance):
+        for array in (padded.occupied, padded.padded, padded.countable):
+            array.setflags(write=not read_only)
+        for tile in tiles:
+            assert tile.apply(padded, cameras)
+            assert not tile.apply(padded, cameras)
+    agreements = np.concatenate([tile.store.agreements for tile in tiles]).astype(int)
+    opportunities = np.concatenate([tile.store.opportunities for tile in tiles]).astype(int)
+    opportunities = np.repeat(opportunities, grid.windows, axis=1)
+    return opportunities, opportunities - agreements
+
+
+@st.composite
+def networks(draw):
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    grid = Grid(draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    cameras, ticks = draw(st.integers(1, 3)), draw(st.integers(1, 150))
+    occupied = rng.random((ticks, cameras, grid.windows)) < draw(st.sampled_from([0.02, 0.3, 0.9]))
+    available = rng.random((ticks, cameras)) < draw(st.sampled_from([0.7, 0.97, 1.0]))
+    clock = Clock(10, draw(st.sampled_from([1, 2, 7, 20, 63, 64])))
+    first_tick = draw(st.integers(-100, 100))
+    return grid, clock, occupied, available, first_tick, draw(st.integers(0, 70))
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks(), st.sampled_from(["byte", "wide"]), st.integers(1, 3), st.booleans())
+def test_counts_equal_the_oracle(network, policy, stripes, read_only):
+    grid, clock, occupied, available, first_tick, tolerance = network
+    expected = oracles.count(
+        occupied,
+        available,
+        grid.columns,
+        grid.rows,
+        tolerance,
+        clock.range_ticks,
+        policy,
+        first_tick,
+    )
+    ranges = to_ranges(occupied, available, clock, first_tick, read_only)
+    found = count(ranges, grid, clock, tolerance, policy, stripes, read_only)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+def test_byte_counts_halve_and_stay_consistent():
+    rng = np.random.default_rng(1)
+    occupied, available = rng.random((900, 2, 4)) < 0.8, rng.random((900, 2)) < 0.98
+    clock, grid = Clock(10, 64), Grid(2, 2)
+    found = count(to_ranges(occupied, available, clock), grid, clock, 1, "byte")
+    expected = oracles.count(occupied, available, 2, 2, 1, 64, "byte")
+    np.testing.assert_array_equal(found, expected)
+    assert (found[1] <= found[0]).all()
+    assert 127 < found[0].max() <= 255
+
+
+@pytest.mark.parametrize("range_ticks", [1, 3, 20, 64])
+def test_wide_counts_do_not_depend_on_the_range(range_ticks):
+    rng = np.random.default_rng(2)
+    occupied, available = rng.random((200, 3, 4)) < 0.2, rng.random((200, 3)) < 0.95
+    clock, grid = Clock(10, range_ticks), Grid(2, 2)
+    found = count(to_ranges(occupied, available, clock, 17), grid, clock, 5, "wide")
+    np.testing.assert_array_equal(found, oracles.count(occupied, available, 2, 2, 5, 20, "wide"))
+
+
+def test_wide_counts_pass_sixteen_bits_exactly():
+    clock, grid = Clock(10, 64), Grid(1, 1)
+    full = np.full((1, 1), ~np.uint64(0)), np.full(1, ~np.uint64(0))
+    tile = Tile(["a"], ["a"], 1, "wide")
+    for padded in pad_ranges((OccupancyRange(i, *full) for i in range(1100)), grid, clock, 0):
+        tile.apply(padded, ["a"])
+    assert tile.store.opportunities.dtype == np.uint32
+    assert tile.store.opportunities[0, 0] == tile.store.agreements[0, 0] == 1100 * 64
+
+
+def test_a_gap_between_ranges_is_unavailable():
+    clock, grid = Clock(10, 10), Grid(1, 1)
+    rng = np.random.default_rng(3)
+    occupied, available = rng.random((60, 2, 1)) < 0.5, np.ones((60, 2), bool)
+    available[20:40] = False
+    ranges = to_ranges(occupied & available[..., None], available, clock)
+    with_gap = [entry for entry in ranges if entry.index not in (2, 3)]
+    for tolerance in (0, 3, 12):
+        np.testing.assert_array_equal(
+            count(with_gap, grid, clock, tolerance, "wide"),
+            count(ranges, grid, clock, tolerance, "wide"),
+        )
+
+
+@settings(max_examples=40, deadline=None)
+@given(networks())
+def test_visits_equal_the_oracle(network):
+    _, clock, occupied, available, first_tick, _ = network
+    occupied = occupied & available[..., None]
+    counter = VisitCounter(occupied.shape[1], occupied.shape[2], clock)
+    for entry in to_ranges(occupied, available, clock, first_tick):
+        counter.add(entry)
+    before = np.concatenate([np.zeros_like(occupied[:1]), occupied[:-1]])
+    np.testing.assert_array_equal(counter.visits, (occupied & ~before).sum(axis=0))
+    np.testing.assert_array_equal(counter.occupied_ticks, occupied.sum(axis=0))
+    np.testing.assert_array_equal(counter.available_ticks, available.sum(axis=0))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.005, 0.05, 0.5]), st.integers(1, 60))
+def test_mixture_equals_the_oracle(seed, learning_rate, frames):
+    rng = np.random.default_rng(seed)
+    model = MixtureModel((2, 3), MixtureSettings(learning_rate=learning_rate))
+    modes = [[[np.float32(0), np.float32(0), np.float32(225)] for _ in range(3)] for _ in range(6)]
+    levels = rng.integers(0, 256, 4)
+    for frame in range(1, frames + 1):
+        grey = np.clip(rng.choice(levels, 6) + rng.integers(-6, 7, 6), 0, 255).astype(np.uint8)
+        grey = grey.reshape(2, 3)
+        grey.setflags(write=False)
+        found = model.apply(grey)
+        alpha = np.float32(max(learning_rate, 1 / frame))
+        numbers = [np.float32(value) for value in (2.5**2, 0.7, 16.0, 225.0)]
+        expected = [
+            oracles.update_pixel(int(x), pixel, alpha, *numbers)
+            for x, pixel in zip(grey.reshape(-1), modes, strict=True)
+        ]
+        np.testing.assert_array_equal(found.reshape(-1) == 255, expected)
+    state = np.array(modes, dtype=np.float32)
+    np.testing.assert_array_equal(model.weights, state[:, :, 0].T)
+    np.testing.assert_array_equal(model.means, state[:, :, 1].T)
+    np.testing.assert_array_equal(model.variances, state[:, :, 2].T)
+
+
+def test_the_mixture_kernel_is_vector_code():
+    # Compiled anew: Numba does not show the code of what it took from its cache.
+    fresh = numba.njit(nogil=True, error_model="numpy")(update_mixture.py_func)
+    state = [np.ones((3, 64), np.float32) for _ in range(3)]
+    numbers = [np.float32(value) for value in (0.005, 6.25, 0.7, 16, 225)]
+    fresh(np.zeros(64, np.uint8), *state, np.zeros(64, np.uint8), *numbers)
+    assembly = "".join(fresh.inspect_asm().values())
+    assert "ymm" in assembly or "zmm" in assembly or "v0.4s" in assembly
+
+
+def test_cut_and_paste_keep_every_count():
+    rng = np.random.default_rng(4)
+    occupied, available = rng.random((100, 3, 4)) < 0.3, rng.random((100, 3)) < 0.9
+    clock, grid, names = Clock(10, 20), Grid(2, 2), ["a", "b", "c"]
+    whole = Tile(names, names, 4, "wide")
+    for padded in pad_ranges(to_ranges(occupied, available, clock), grid, clock, 2):
+        whole.apply(padded, names)
+    before = whole.snapshot()
+    part = Tile(["b"], ["a", "c"], 4, "byte")
+    for column in ("a", "c"):
+        part.paste("b", column, whole.cut("b", column))
+    np.testing.assert_array_equal(part.store.agreements[:, :4], before.agreements[4:8, :4])
+    np.testing.assert_array_equal(part.store.opportunities[:, 1], before.opportunities[4:8, 2])
+    assert not whole.store.agreements[4:8, :4].any()
+    for column in ("a", "c"):
+        whole.paste("b", column, part.cut("b", column))
+    np.testing.assert_array_equal(whole.store.agreements, before.agreements)
+
+
+def test_snapshot_and_restore_are_exact_and_replay_is_idempotent():
+    rng = np.random.default_rng(5)
+    occupied, available = rng.random((120, 2, 4)) < 0.4, rng.random((120, 2)) < 0.9
+    clock, grid, names = Clock(10, 20), Grid(2, 2), ["a", "b"]
+    padded = list(pad_ranges(to_ranges(occupied, available, clock), grid, clock, 2))
+    tile = Tile(names, names, 4, "byte")
+    for entry in padded[:3]:
+        tile.apply(entry, names)
+    snapshot = tile.snapshot()
+    for entry in padded[3:]:
+        tile.apply(entry, names)
+    again = Tile.restore(snapshot)
+    assert [again.apply(entry, names) for entry in padded] == [False] * 3 + [True] * 3
+    np.testing.assert_array_equal(again.store.agreements, tile.store.agreements)
+    np.testing.assert_array_equal(again.store.opportunities, tile.store.opportunities)
