@@ -79,7 +79,7 @@ class DetectorSettings:
     background: str = "mixture"
     learning_rate: float = 0.005
     match_threshold: float = 2.5
-    background_share: float = 0.7
+    background_share: float = 0.85
     variance_floor: float = 16.0
     working_width: int = 320
     warmup_s: float = 3.0
@@ -194,9 +194,7 @@ class TopologyJob(NetworkSettings):
         known = topology.estimator in ESTIMATORS
         require("topology.estimator", topology.estimator, known, tuple(ESTIMATORS))
         require("topology.threshold", topology.threshold, 0 <= topology.threshold < 1, "0 to 1")
-        require(
-            "topology.least_links", topology.least_links, topology.least_links >= 1, "1 or more"
-        )
+        require("topology.least_links", topology.least_links, topology.least_links >= 1, "1 or more")
         Clock.of(self.fps, counting.range_s)
 
 
@@ -244,9 +242,7 @@ class EvaluateJob:
         if not self.run:
             raise InputError("evaluate needs run=DIR, the folder of a topology run")
         if bool(self.truth) == bool(self.cameras):
-            raise InputError(
-                "evaluate needs one of truth=truth_links.parquet and cameras=cameras.yaml"
-            )
+            raise InputError("evaluate needs one of truth=truth_links.parquet and cameras=cameras.yaml")
         require("least_overlap", self.least_overlap, 0 < self.least_overlap <= 1, "above 0, to 1")
         require("least_ticks", self.least_ticks, self.least_ticks >= 0, "0 or more")
         require("edge_area_m2", self.edge_area_m2, 0 <= self.edge_area_m2 < 1e9, "0 or more")

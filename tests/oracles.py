@@ -40,8 +40,7 @@ def countable(available: np.ndarray, tolerance: int) -> np.ndarray:
     for t in range(ticks):
         for camera in range(available.shape[1]):
             result[t, camera] = all(
-                0 <= t + d < ticks and available[t + d, camera]
-                for d in range(-tolerance, tolerance + 1)
+                0 <= t + d < ticks and available[t + d, camera] for d in range(-tolerance, tolerance + 1)
             )
     return result
 

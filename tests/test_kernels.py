@@ -143,7 +143,7 @@ def test_visits_equal_the_oracle(network):
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.005, 0.05, 0.5]), st.integers(1, 60))
 def test_mixture_equals_the_oracle(seed, learning_rate, frames):
     rng = np.random.default_rng(seed)
-    model = MixtureModel((2, 3), MixtureSettings(learning_rate=learning_rate))
+    model = MixtureModel((2, 3), MixtureSettings(learning_rate=learning_rate, background_share=0.7))
     modes = [[[np.float32(0), np.float32(0), np.float32(225)] for _ in range(3)] for _ in range(6)]
     levels = rng.integers(0, 256, 4)
     for frame in range(1, frames + 1):

@@ -104,7 +104,7 @@ class Homography:
             raise InputError(
                 "the image and ground points are not views of one plane: two of them are swapped"
             )
-        return cls(matrix, image_size)
+        return cls(np.asarray(matrix, dtype=np.float64), image_size)
 
     def to_image(self, ground_points: Points) -> Points:
         """See Calibration."""
@@ -172,9 +172,7 @@ class Pinhole:
         if len(points) == 0:
             return np.empty((0, 2))
         rotation_vector, _ = cv2.Rodrigues(self.rotation)
-        image, _ = cv2.projectPoints(
-            points, rotation_vector, self.translation, self.matrix, self.distortion
-        )
+        image, _ = cv2.projectPoints(points, rotation_vector, self.translation, self.matrix, self.distortion)
         pixels: Points = np.where(depth[:, None] > 1e-6, image.reshape(-1, 2), np.nan)
         # Far outside the image the distortion polynomial folds back into it: such points are not seen.
         if self.distortion.any():
@@ -189,9 +187,7 @@ class Pinhole:
         width, height = self.image_size
         border = np.array([[0, 0], [width, 0], [0, height], [width, height]], dtype=np.float64)
         rays = cv2.undistortPoints(border.reshape(-1, 1, 2), self.matrix, self.distortion)
-        inside: npt.NDArray[np.bool_] = (
-            radius <= 1.1 * np.linalg.norm(rays.reshape(-1, 2), axis=1).max()
-        )
+        inside: npt.NDArray[np.bool_] = radius <= 1.1 * np.linalg.norm(rays.reshape(-1, 2), axis=1).max()
         return inside
 
     def to_image(self, ground_points: Points) -> Points:
@@ -204,7 +200,9 @@ class Pinhole:
         pixels = np.asarray(image_points, dtype=np.float64).reshape(-1, 1, 2)
         if len(pixels) == 0:
             return np.empty((0, 2))
-        undistorted = cv2.undistortPoints(pixels, self.matrix, self.distortion).reshape(-1, 2)
+        undistorted = np.asarray(
+            cv2.undistortPoints(pixels, self.matrix, self.distortion), dtype=np.float64
+        ).reshape(-1, 2)
         rays = _append_one(undistorted) @ self.rotation
         position = self.position_m
         with np.errstate(divide="ignore", invalid="ignore"):

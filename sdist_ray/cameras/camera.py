@@ -146,26 +146,19 @@ def common_grid(cameras: Iterable[Camera], default: Grid) -> Grid:
     named = {camera.grid: camera.id for camera in cameras if camera.grid is not None}
     if len(named) > 1:
         (first, a), (second, b), *_ = named.items()
-        raise InputError(
-            f"camera {a!r} has the grid {first} and {b!r} {second}: a network has one grid"
-        )
+        raise InputError(f"camera {a!r} has the grid {first} and {b!r} {second}: a network has one grid")
     return next(iter(named), default)
 
 
 def merge(described: Iterable[Camera], found: Iterable[Camera]) -> list[Camera]:
     """Cameras found as files, with what cameras.yaml says about those ids."""
     by_id = {camera.id: camera for camera in described}
-    return [
-        replace(by_id[camera.id], url=camera.url) if camera.id in by_id else camera
-        for camera in found
-    ]
+    return [replace(by_id[camera.id], url=camera.url) if camera.id in by_id else camera for camera in found]
 
 
 def _camera(entry: object, path: Path, number: int) -> Camera:
     if not isinstance(entry, Mapping):
-        raise InputError(
-            f"{path}: camera {number} must be a mapping with an id, not {_show(entry)}"
-        )
+        raise InputError(f"{path}: camera {number} must be a mapping with an id, not {_show(entry)}")
     identity = entry.get("id")
     if isinstance(identity, int) and not isinstance(identity, bool):
         identity = str(identity)
@@ -201,9 +194,7 @@ def _start(value: object, where: str) -> float:
         try:
             value = datetime.datetime.fromisoformat(value)
         except ValueError as error:
-            raise InputError(
-                f"{where}: start must be epoch seconds or like 2026-01-31T12:00:00Z"
-            ) from error
+            raise InputError(f"{where}: start must be epoch seconds or like 2026-01-31T12:00:00Z") from error
     if isinstance(value, datetime.datetime):
         return (value if value.tzinfo else value.replace(tzinfo=datetime.UTC)).timestamp()
     start = _number(value, f"{where}: start")
@@ -278,9 +269,7 @@ def _pinhole(value: Mapping[Any, Any], folder: Path) -> Calibration:
         key: np.array([_number(n, key) for n in _flat(value.get(key), key)])
         for key in ("camera_matrix", "rvec", "tvec")
     }
-    distortion = [
-        _number(n, "distortion") for n in _flat(value.get("distortion", [0.0] * 5), "distortion")
-    ]
+    distortion = [_number(n, "distortion") for n in _flat(value.get("distortion", [0.0] * 5), "distortion")]
     return make_pinhole(
         numbers["camera_matrix"],
         np.array(distortion),

@@ -37,9 +37,13 @@ class WorkerAdvanced:
 
 @dataclass(frozen=True)
 class RangesPadded:
-    """Ranges, in ascending order, whose surroundings are known: they can be counted."""
+    """Ranges, in ascending order, whose surroundings are known: they can be counted.
+
+    ``last`` where nothing comes after them: the answer to FlushRanges.
+    """
 
     ranges: tuple[int, ...]
+    last: bool = False
 
 
 @dataclass(frozen=True)

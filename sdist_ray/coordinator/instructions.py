@@ -63,12 +63,5 @@ class Finish:
 
 
 Instruction = (
-    AssignCamera
-    | CreateTile
-    | Advance
-    | CloseRange
-    | FlushRanges
-    | ApplyRange
-    | ReleaseRange
-    | Finish
+    AssignCamera | CreateTile | Advance | CloseRange | FlushRanges | ApplyRange | ReleaseRange | Finish
 )

@@ -69,9 +69,7 @@ class Coordinator:
     ``counting`` False is a network that is recorded only: ranges are closed and released, never counted.
     """
 
-    def __init__(
-        self, cameras: Sequence[str], workers: int, shards: int, counting: bool = True
-    ) -> None:
+    def __init__(self, cameras: Sequence[str], workers: int, shards: int, counting: bool = True) -> None:
         self._cameras = tuple(cameras)
         self._unanswered = set(cameras)
         self._opened: set[str] = set()
@@ -103,8 +101,8 @@ class Coordinator:
                 return self._camera_answered(camera)
             case WorkerAdvanced(worker, through, next_range):
                 return self._worker_advanced(worker, through, next_range)
-            case RangesPadded(ranges):
-                return self._ranges_padded(ranges)
+            case RangesPadded(ranges, last):
+                return self._ranges_padded(ranges, last)
             case RangeApplied(shard, index):
                 return self._range_applied(shard, index)
 
@@ -126,14 +124,10 @@ class Coordinator:
         if self._shards:
             stripes = row_stripes(network, len(self._shards))
             self._shards = self._shards[: len(stripes)]
-            instructions += [
-                CreateTile(number, rows, network) for number, rows in enumerate(stripes)
-            ]
+            instructions += [CreateTile(number, rows, network) for number, rows in enumerate(stripes)]
         return instructions + self._advance()
 
-    def _worker_advanced(
-        self, number: int, through: int, next_range: int | None
-    ) -> list[Instruction]:
+    def _worker_advanced(self, number: int, through: int, next_range: int | None) -> list[Instruction]:
         worker = self._workers[number]
         worker.asked.remove(through)
         worker.done = through
@@ -174,8 +168,8 @@ class Coordinator:
             return [FlushRanges()]
         return []
 
-    def _ranges_padded(self, ranges: tuple[int, ...]) -> list[Instruction]:
-        self._flushed = self._flushing
+    def _ranges_padded(self, ranges: tuple[int, ...], last: bool) -> list[Instruction]:
+        self._flushed = last
         instructions: list[Instruction] = []
         for index in ranges:
             if not self._shards:
@@ -226,9 +220,7 @@ class Coordinator:
             assert missing <= set(self._uncounted), "a shard has a range that was released"
         for index, left in self._uncounted.items():
             holders = [s for s in self._shards if index in s.waiting or index in s.given]
-            assert len(holders) == left, (
-                f"range {index} waits for {left} shards, not {len(holders)}"
-            )
+            assert len(holders) == left, f"range {index} waits for {left} shards, not {len(holders)}"
         if self._closing:
             assert self._horizon == self._closing[-1], "a range beyond the horizon waits to close"
         if self.finished:

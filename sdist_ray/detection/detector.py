@@ -27,7 +27,7 @@ class Detections:
     @property
     def foot_x(self) -> npt.NDArray[np.float32]:
         """Middle of each box's lower edge: fraction of the image's width, float32 (n,)."""
-        return self.boxes[:, 0] + self.boxes[:, 2] / 2
+        return self.boxes[:, 0] + self.boxes[:, 2] * np.float32(0.5)
 
     @property
     def foot_y(self) -> npt.NDArray[np.float32]:

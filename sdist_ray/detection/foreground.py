@@ -154,4 +154,4 @@ class ForegroundDetector:
         area = stats[1:, cv2.CC_STAT_AREA] / (width * height)
         fits = (area >= self._settings.least_area) & (area <= self._settings.largest_area)
         boxes = stats[1:][fits][:, :4] / np.array([width, height, width, height])
-        return boxes.astype(np.float32)
+        return np.asarray(boxes, dtype=np.float32)

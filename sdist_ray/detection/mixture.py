@@ -32,7 +32,7 @@ class MixtureSettings:
 
     learning_rate: float = 0.005
     match_threshold: float = 2.5
-    background_share: float = 0.7
+    background_share: float = 0.85
     variance_floor: float = 16.0
 
 

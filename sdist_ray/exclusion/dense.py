@@ -71,9 +71,7 @@ class DenseStore:
         Raises:
             ValueError: other shapes, or counts that this policy cannot hold.
         """
-        if agreements.shape != (self.windows, self.windows) or opportunities.shape != (
-            self.windows,
-        ):
+        if agreements.shape != (self.windows, self.windows) or opportunities.shape != (self.windows,):
             raise ValueError(f"counts of {agreements.shape} for {self.windows} windows")
         most = int(opportunities.max(initial=0))
         if most > np.iinfo(self.opportunities.dtype).max:

@@ -14,9 +14,7 @@ import numpy as np
 def popcount(word):  # type: ignore[no-untyped-def]
     """Number of set bits of a uint64 (LLVM knows this idiom and makes it one instruction)."""
     word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    word = (word & np.uint64(0x3333333333333333)) + (
-        (word >> np.uint64(2)) & np.uint64(0x3333333333333333)
-    )
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
     word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
     return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
@@ -85,11 +83,11 @@ def halve_full_rows(occupied, countable, agreements, opportunities):  # type: ig
         x = occupied[row // windows, row % windows]
         if x == 0:
             continue
-        full = False
+        most = np.int64(0)
         for camera in range(countable.shape[0]):
             more = popcount(x & countable[camera])
-            full |= np.int64(opportunities[row, camera]) + np.int64(more) > 255
-        if not full:
+            most = max(most, np.int64(opportunities[row, camera]) + np.int64(more))
+        if most <= 255:
             continue
         for camera in range(countable.shape[0]):
             had = np.int64(opportunities[row, camera])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,9 +54,7 @@ class Tile:
         last_range: the newest range that was applied.
     """
 
-    def __init__(
-        self, rows: Sequence[str], columns: Sequence[str], windows: int, policy: str
-    ) -> None:
+    def __init__(self, rows: Sequence[str], columns: Sequence[str], windows: int, policy: str) -> None:
         self.rows = tuple(rows)
         self.columns = tuple(columns)
         self.store = DenseStore(len(self.rows), len(self.columns), windows, policy)
@@ -119,7 +118,7 @@ def row_stripes(cameras: Sequence[str], parts: int) -> list[tuple[str, ...]]:
     A tile that holds whole rows (all columns) halves them in byte policy just as one tile would.
     """
     bounds = np.linspace(0, len(cameras), min(parts, len(cameras)) + 1).round().astype(int)
-    return [tuple(cameras[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [tuple(cameras[a:b]) for a, b in itertools.pairwise(bounds)]
 
 
 def _places(cameras: Sequence[str], network: Sequence[str]) -> npt.NDArray[np.intp] | slice:

@@ -45,9 +45,7 @@ def evaluate(folder: Path, truth: Truth, settings: EvaluateJob) -> dict[str, Any
     ids = sorted(set(visited["camera"].to_pylist()))
     # Cameras that the truth does not speak of cannot be judged.
     judged = set(_ids(overlap)) | (set(_ids(shared)) if shared is not None else set())
-    windows = int(
-        max(_most(visited, "window"), _most(overlap, "window_a"), _most(overlap, "window_b"))
-    )
+    windows = int(max(_most(visited, "window"), _most(overlap, "window_a"), _most(overlap, "window_b")))
     windows += 1
     place = {camera: number for number, camera in enumerate(ids)}
     ticks = np.zeros(len(ids) * windows, dtype=np.int64)
@@ -117,9 +115,7 @@ def truth_from_calibration(settings: EvaluateJob, folder: Path) -> Truth:
     described = read_cameras(Path(settings.cameras or ""))
     cameras = sorted((c for c in described if c.calibration is not None), key=lambda c: c.id)
     if len(cameras) < 2:
-        raise InputError(
-            f"{settings.cameras}: fewer than two cameras with a calibration to the ground"
-        )
+        raise InputError(f"{settings.cameras}: fewer than two cameras with a calibration to the ground")
     grid = _run_grid(folder)
     calibrations = [camera.calibration for camera in cameras if camera.calibration is not None]
     overlap = ground_overlap(calibrations, grid, settings.cell_m)
@@ -177,4 +173,4 @@ def _windows(
     table: pa.Table, camera: str, window: str, place: dict[str, int], windows: int
 ) -> npt.NDArray[np.int64]:
     numbers = table[window].to_numpy().astype(np.int64)
-    return _places(table[camera], place) * windows + numbers
+    return np.asarray(_places(table[camera], place) * windows + numbers, dtype=np.int64)

@@ -21,14 +21,14 @@ from sdist_ray.detection.detector import Detector
 from sdist_ray.detection.foreground import ForegroundDetector, ForegroundSettings
 from sdist_ray.errors import InputError
 from sdist_ray.jobs.console import progress, say
-from sdist_ray.jobs.simulate import map_here, render_videos, write_site
+from sdist_ray.jobs.host import Host
+from sdist_ray.jobs.simulate import render_videos, write_site
 from sdist_ray.occupancy.block import Clock, Rows
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.recording import RecordingWriter, open_recording
 from sdist_ray.report.snapshots import write_snapshot
 from sdist_ray.runtime.base import FeedFactory, Runtime
 from sdist_ray.runtime.feeds import CameraReport, DetectionFeed, Feed, NetworkSpec, RecordingFeed
-from sdist_ray.runtime.local import LocalRuntime
 from sdist_ray.runtime.pipeline import Pipeline, Progress
 from sdist_ray.settings import NetworkSettings
 from sdist_ray.simulation.site import make_site, walk
@@ -62,43 +62,6 @@ class RecordingFeeds:
     def __call__(self) -> Feed:
         """See FeedFactory."""
         return RecordingFeed(self.network, self.path, self.feet)
-
-
-@dataclass(frozen=True)
-class Host:
-    """Where workers and shards live, chosen once for a run."""
-
-    kind: str
-    cpus: int
-
-    def runtime(self, make_feed: FeedFactory, workers: int, shards: int) -> Runtime:
-        """Workers and shards, ready."""
-        if self.kind == "ray":
-            from sdist_ray.runtime.ray.runtime import RayRuntime
-
-            return RayRuntime(make_feed, workers, shards, self.cpus)
-        return LocalRuntime(make_feed, workers, shards)
-
-    def map(self, function: Any, items: Any, on_done: Callable[[int], None]) -> None:
-        """``function`` of every item, on all CPUs."""
-        if self.kind == "ray":
-            from sdist_ray.runtime.ray.runtime import parallel_map
-
-            parallel_map(function, items, on_done)
-        else:
-            map_here(function, items, on_done)
-
-
-@contextlib.contextmanager
-def host(kind: str) -> Iterator[Host]:
-    """This process, or Ray for as long as the block runs."""
-    if kind == "ray":
-        from sdist_ray.runtime.ray.runtime import ray_session
-
-        with ray_session() as cpus:
-            yield Host(kind, cpus)
-    else:
-        yield Host(kind, 1)
 
 
 @dataclass(frozen=True)
@@ -139,7 +102,7 @@ def find_inputs(settings: NetworkSettings, range_s: float, folder: Path, where: 
         spec = site.spec
         say(f"simulating {spec.cameras} cameras, {spec.people} people, {spec.minutes:g} minutes")
         write_site(truth, site, walk(site), grid)
-        cameras = render_videos(truth, site, where.map)
+        cameras = render_videos(truth, site, where)
     elif settings.source.paths:
         cameras = merge(described, find_cameras(settings.source.paths))
     else:

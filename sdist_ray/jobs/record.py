@@ -6,10 +6,10 @@ import time
 
 from sdist_ray import __version__
 from sdist_ray.errors import InputError
+from sdist_ray.jobs.host import host
 from sdist_ray.jobs.network import (
     camera_entries,
     find_inputs,
-    host,
     run_network,
     write_snapshots,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import yaml
 
 from sdist_ray.cameras.camera import Camera
 from sdist_ray.jobs.console import progress, say
+from sdist_ray.jobs.host import Host, host
 from sdist_ray.jobs.outputs import make_folder, write_json, write_text, write_truth
 from sdist_ray.occupancy.block import Rows
 from sdist_ray.occupancy.grid import Grid
@@ -21,10 +21,6 @@ from sdist_ray.settings import SimulateJob
 from sdist_ray.simulation.render import render_camera
 from sdist_ray.simulation.site import Observation, Site, SiteSpec, Walk, make_site, observe, walk
 from sdist_ray.simulation.truth import ground_overlap, joint_visits
-
-Map = Callable[
-    [Callable[["RenderTask"], None], Sequence["RenderTask"], Callable[[int], None]], object
-]
 
 
 @dataclass(frozen=True)
@@ -47,38 +43,10 @@ def run(settings: SimulateJob, config: str) -> None:
     write_site(folder, site, people, grid)
     _write_recording(folder / "occupancy.parquet", site, people, grid)
     if settings.video:
-        with rendering(settings.runtime.kind) as render:
-            render_videos(folder, site, render)
+        with host(settings.runtime.kind) as where:
+            render_videos(folder, site, where)
     write_text(folder / "config.yaml", config)
     print(f"site: {folder}")
-
-
-def rendering(kind: str):  # type: ignore[no-untyped-def]
-    """A context that yields a Map: on Ray, or one after the other."""
-    import contextlib
-
-    @contextlib.contextmanager
-    def context():  # type: ignore[no-untyped-def]
-        if kind == "ray":
-            from sdist_ray.runtime.ray.runtime import parallel_map, ray_session
-
-            with ray_session():
-                yield parallel_map
-        else:
-            yield map_here
-
-    return context()
-
-
-def map_here(
-    function: Callable[[RenderTask], None],
-    items: Sequence[RenderTask],
-    on_done: Callable[[int], None],
-) -> None:
-    """``function`` of every item, in this process."""
-    for number, item in enumerate(items, 1):
-        function(item)
-        on_done(number)
 
 
 def write_site(folder: Path, site: Site, people: Walk, grid: Grid) -> None:
@@ -102,7 +70,7 @@ def write_site(folder: Path, site: Site, people: Walk, grid: Grid) -> None:
     write_text(folder / "cameras.yaml", yaml.safe_dump(cameras, sort_keys=False))
 
 
-def render_videos(folder: Path, site: Site, render: Map) -> list[Camera]:
+def render_videos(folder: Path, site: Site, where: Host) -> list[Camera]:
     """Render the videos that are not there yet; the site's cameras with their paths."""
     videos = make_folder(str(folder / "videos"))
     # Videos of an interrupted run are whole, and used again if they show this very site.
@@ -119,7 +87,7 @@ def render_videos(folder: Path, site: Site, render: Map) -> list[Camera]:
     ]
     if tasks:
         with progress("rendering", len(tasks), "videos") as update:
-            render(render_task, tasks, lambda done: update(done, len(tasks)))
+            where.map(render_task, tasks, lambda done: update(done, len(tasks)))
     return [
         Camera(id=name, url=str(path), calibration=calibration)
         for name, path, calibration in zip(site.camera_ids, paths, site.cameras, strict=True)

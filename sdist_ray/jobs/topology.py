@@ -9,12 +9,12 @@ from typing import Any
 
 from sdist_ray import __version__
 from sdist_ray.jobs.evaluate import evaluate, read_truth
+from sdist_ray.jobs.host import host
 from sdist_ray.jobs.network import (
     Inputs,
     Outcome,
     camera_entries,
     find_inputs,
-    host,
     run_network,
     write_snapshots,
 )

@@ -41,9 +41,7 @@ class Grid:
         """Number of windows in one camera's view."""
         return self.columns * self.rows
 
-    def window_of(
-        self, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]
-    ) -> npt.NDArray[np.int64]:
+    def window_of(self, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
         """Windows that image points lie in.
 
         Args:

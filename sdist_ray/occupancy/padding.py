@@ -125,9 +125,7 @@ class Padder:
         while self._next < len(self._ranges) and self._ranges[self._next][0].index <= through:
             ready.append(self._pad(self._ranges[self._next][0]))
             self._next += 1
-            following = (
-                self._ranges[self._next][0].index if self._next < len(self._ranges) else through + 1
-            )
+            following = self._ranges[self._next][0].index if self._next < len(self._ranges) else through + 1
             while self._next > 0 and self._ranges[0][0].index < following - self._reach:
                 self._ranges.popleft()
                 self._next -= 1

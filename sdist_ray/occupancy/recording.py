@@ -261,9 +261,7 @@ def open_recording(path: Path) -> Recording:
             raise InputError(f"{path}: not an occupancy recording: it has no column {name!r}")
         if not any(test(schema.field(name).type) for test in tests):
             expected = recording_schema(grid, fps).field(name).type
-            raise InputError(
-                f"{path}: column {name!r} is {schema.field(name).type}, it must be {expected}"
-            )
+            raise InputError(f"{path}: column {name!r} is {schema.field(name).type}, it must be {expected}")
     if not pa.types.is_uint16(schema.field("windows").type.value_type):
         raise InputError(f"{path}: column 'windows' must be list<uint16>")
     cameras: set[str] = set()
@@ -283,15 +281,11 @@ def open_recording(path: Path) -> Recording:
         raise InputError(f"{path}: a recording without rows")
     if first <= -MAX_TICK or last >= MAX_TICK:
         raise InputError(f"{path}: ticks run from {first} to {last}: no such times")
-    return Recording(
-        path, grid, fps, tuple(sorted(cameras)), first, last, count, in_order, has_feet
-    )
+    return Recording(path, grid, fps, tuple(sorted(cameras)), first, last, count, in_order, has_feet)
 
 
 def _header(path: Path, schema: pa.Schema) -> tuple[Grid, float]:
-    metadata = {
-        k.decode(): v.decode("utf-8", "replace") for k, v in (schema.metadata or {}).items()
-    }
+    metadata = {k.decode(): v.decode("utf-8", "replace") for k, v in (schema.metadata or {}).items()}
     missing = [k for k in ("sdist_ray.version", "fps", "columns", "rows") if k not in metadata]
     if missing:
         raise InputError(

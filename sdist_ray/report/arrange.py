@@ -33,9 +33,7 @@ class Arrangement:
     row: Ints
 
 
-def arrange(
-    weights: Floats, panel_aspect: float = 4 / 3, picture_aspect: float = 1.6
-) -> Arrangement:
+def arrange(weights: Floats, panel_aspect: float = 4 / 3, picture_aspect: float = 1.6) -> Arrangement:
     """Slots for cameras: related ones near each other, unrelated ones in the last slots.
 
     A layout in the plane is snapped to the grid by the cheapest assignment; swaps then lower the sum of
@@ -107,9 +105,7 @@ def _checked(weights: Floats) -> Floats:
     weights = np.array(weights, dtype=np.float64)
     if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
         raise ValueError(f"weights are (cameras, cameras), got {weights.shape}")
-    if not (
-        np.isfinite(weights).all() and (weights >= 0).all() and np.allclose(weights, weights.T)
-    ):
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and np.allclose(weights, weights.T)):
         raise ValueError("weights are finite, symmetric and at least 0")
     np.fill_diagonal(weights, 0.0)
     return weights
@@ -169,8 +165,8 @@ def _spread(position: Floats, place: Floats) -> Floats:
     """Positions stretched over the grid: half by rank, which leaves no slot far from all, half by size."""
     low, high = position.min(axis=0), position.max(axis=0)
     scaled = (position - low) / np.maximum(high - low, 1e-9)
-    rank = position.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
-    rank = rank / max(len(position) - 1, 1)
+    order = position.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
+    rank = order / max(len(position) - 1, 1)
     low, high = place.min(axis=0), place.max(axis=0)
     return np.asarray(low + (0.5 * scaled + 0.5 * rank) * (high - low))
 

@@ -28,9 +28,7 @@ def palette_colour(number: int) -> str:
     return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
 
 
-def pair_colours(
-    camera_a: npt.NDArray[np.int64], camera_b: npt.NDArray[np.int64]
-) -> tuple[str, ...]:
+def pair_colours(camera_a: npt.NDArray[np.int64], camera_b: npt.NDArray[np.int64]) -> tuple[str, ...]:
     """A colour for every edge, such that edges that meet at a camera differ while the palette lasts.
 
     Args:

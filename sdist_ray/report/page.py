@@ -30,9 +30,7 @@ def write_report(folder: Path) -> Path:
     run = read_run(folder)
     picture = folder / "topology.png"
     drawn = draw_topology(run, picture)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
-    )
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
     page = environment.get_template("template.html.j2").render(
         picture=_data_uri(picture.read_bytes(), "png"),
         drawn=drawn,

@@ -189,7 +189,7 @@ def _camera(entry: Mapping[str, Any]) -> CameraState:
 
 def _count(value: object) -> int | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if is_number and np.isfinite(value) else None  # type: ignore[call-overload, arg-type]
+    return int(value) if is_number and np.isfinite(value) else None  # type: ignore[call-overload]
 
 
 def _grid(summary: Mapping[str, Any], folder: Path) -> Grid:

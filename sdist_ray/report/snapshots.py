@@ -50,9 +50,7 @@ def write_snapshot(folder: Path, camera_id: str, image_bgr: npt.NDArray[np.uint8
         ValueError: the image is empty or not of that shape and type.
     """
     if image_bgr.dtype != np.uint8 or image_bgr.ndim not in (2, 3) or image_bgr.size == 0:
-        raise ValueError(
-            f"a snapshot is uint8 (height, width[, 3]), got {image_bgr.dtype} {image_bgr.shape}"
-        )
+        raise ValueError(f"a snapshot is uint8 (height, width[, 3]), got {image_bgr.dtype} {image_bgr.shape}")
     path = snapshot_path(folder, camera_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     _, data = cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])

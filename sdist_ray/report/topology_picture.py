@@ -19,8 +19,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from sdist_ray.report.arrange import Arrangement, arrange
-from sdist_ray.report.colours import FAINT, GROUND, INK, MUTED, heat, pair_colours, palette_colour
-from sdist_ray.report.colours import quieten
+from sdist_ray.report.colours import INK, MUTED, heat, pair_colours, palette_colour, quieten
 from sdist_ray.report.run_folder import Run
 from sdist_ray.report.snapshots import read_snapshot, write_aside
 
@@ -99,9 +98,7 @@ def draw_topology(run: Run, path: Path) -> Drawn:
     chosen = most_linked(run, MOST_PANELS)
     component = components(run)
     images = {int(c): _view(run, int(c)) for c in chosen}
-    aspect = (
-        float(np.median([i.shape[1] / i.shape[0] for i in images.values()])) if images else 4 / 3
-    )
+    aspect = float(np.median([i.shape[1] / i.shape[0] for i in images.values()])) if images else 4 / 3
     places = arrange(edge_weights(run, chosen), panel_aspect=aspect)
     figure, boxes, scale = _sheet(places, chosen, images, aspect)
     axes = figure.axes[0]
@@ -117,9 +114,7 @@ def draw_topology(run: Run, path: Path) -> Drawn:
         curves = _curves(run, which, boxes)
         alpha = 0.9 * max(0.35, min(1.0, 6 / math.sqrt(max(len(which), 1)) / 2))
         width = (0.65 if tiny else 1.0) * max(scale, 0.5)
-        under = PathCollection(
-            curves, facecolors="none", edgecolors="white", linewidths=width + 1.1
-        )
+        under = PathCollection(curves, facecolors="none", edgecolors="white", linewidths=width + 1.1)
         under.set(alpha=0.35, capstyle="round", zorder=4)
         over = PathCollection(curves, facecolors="none", edgecolors=colours[edge], linewidths=width)
         over.set(alpha=alpha, capstyle="round", zorder=5)
@@ -207,7 +202,7 @@ def _panel(
         name + failed,
         size=size,
         color=INK if colour else MUTED,
-        weight="semibold" if colour else "normal",
+        weight="bold" if colour else "normal",
         va="baseline",
         parse_math=False,
         zorder=6,
@@ -256,7 +251,8 @@ def _spread_links(run: Run, rows: Ints, most: int) -> Ints:
         return rows
     used_a: set[int] = set()
     used_b: set[int] = set()
-    first, rest = [], []
+    first: list[int] = []
+    rest: list[int] = []
     for row in rows.tolist():
         a, b = int(run.links.window_a[row]), int(run.links.window_b[row])
         fresh = a not in used_a and b not in used_b
@@ -322,9 +318,7 @@ def _tint_windows(
     figure.axes[0].add_collection(outline, autolim=False)
 
 
-def _draw_transits(
-    figure: Figure, run: Run, boxes: dict[int, Box], colours: tuple[str, ...]
-) -> None:
+def _draw_transits(figure: Figure, run: Run, boxes: dict[int, Box], colours: tuple[str, ...]) -> None:
     """A dashed line between the middles of two views for every edge that people walk."""
     for edge in np.flatnonzero(run.edges.transit).tolist():
         a, b = int(run.edges.camera_a[edge]), int(run.edges.camera_b[edge])
@@ -342,7 +336,8 @@ def _save(figure: Figure, path: Path) -> None:
         # An id in a script that the font lacks is drawn as boxes; that is no reason to end a run.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
-        canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+        canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    pixels = pixels[..., :3]
     _, data = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     write_aside(path, data.tobytes())

@@ -83,9 +83,7 @@ class Runtime(Protocol):
         """Wait until something is answered."""
         ...
 
-    def directed_links(
-        self, network: Sequence[str], estimator: str, threshold: float
-    ) -> list[DirectedLinks]:
+    def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
         """Every shard's directed links."""
         ...
 

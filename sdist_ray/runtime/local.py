@@ -65,9 +65,7 @@ class LocalRuntime:
         """See Runtime."""
         return [self._calls.popleft()()]
 
-    def directed_links(
-        self, network: Sequence[str], estimator: str, threshold: float
-    ) -> list[DirectedLinks]:
+    def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
         """See Runtime."""
         tiles = [tile for _, tile in sorted(self._tiles.items())]
         return [directed_links(tile, network, estimator, threshold) for tile in tiles]

@@ -147,7 +147,7 @@ class Pipeline:
                 case CloseRange(index):
                     events.append(self._close(index))
                 case FlushRanges():
-                    events.append(self._publish(self._padder.flush()))
+                    events.append(self._publish(self._padder.flush(), last=True))
                 case ApplyRange(shard, index):
                     handle = self._published[index]
                     self._runtime.apply(shard, index, handle, self._network.cameras)
@@ -172,8 +172,8 @@ class Pipeline:
             self._on_progress(Progress(self._ranges, expected, self.rows))
         return self._publish(self._padder.push(closed))
 
-    def _publish(self, padded: list[PaddedRange]) -> Event:
+    def _publish(self, padded: list[PaddedRange], last: bool = False) -> Event:
         for entry in padded:
             counted = self._policy is not None
             self._published[entry.index] = self._runtime.publish(entry) if counted else None
-        return RangesPadded(tuple(entry.index for entry in padded))
+        return RangesPadded(tuple(entry.index for entry in padded), last)

@@ -81,9 +81,7 @@ def look_of(appearance: int) -> Look:
     )  # fmt: skip
 
 
-def body_points(
-    positions: Array, heading: Array, walked_m: Array, speed: Array, height_m: Array
-) -> Array:
+def body_points(positions: Array, heading: Array, walked_m: Array, speed: Array, height_m: Array) -> Array:
     """Points of n bodies in space, float64 (n, POINTS, 3), metres: rings, limbs, head, foot point.
 
     Args:
@@ -193,9 +191,7 @@ def _scaled(colour: Colour, factor: float) -> Colour:
     return (colour[0] * factor, colour[1] * factor, colour[2] * factor)
 
 
-def _arm(
-    canvas: Image, joints: npt.NDArray[np.int32], px_per_m: float, sleeve: Colour, skin: Colour
-) -> None:
+def _arm(canvas: Image, joints: npt.NDArray[np.int32], px_per_m: float, sleeve: Colour, skin: Colour) -> None:
     _line(canvas, joints, 0.095 * px_per_m, sleeve)
     _ball(canvas, joints[2], 0.05 * px_per_m, skin)
 

@@ -48,9 +48,7 @@ def view_box(camera: Calibration, coarsest_m_per_px: float, extent: Extent | Non
     return (float(x0), float(y0), float(x1), float(y1)) if x0 < x1 and y0 < y1 else None
 
 
-def cell_side(
-    cameras: Sequence[Calibration], grid: Grid, cell_m: float, coarsest_m_per_px: float
-) -> float:
+def cell_side(cameras: Sequence[Calibration], grid: Grid, cell_m: float, coarsest_m_per_px: float) -> float:
     """The side of a cell that resolves every camera's typical window."""
     smallest = np.inf
     centres = np.array([grid.centre(window) for window in range(grid.windows)])
@@ -86,12 +84,8 @@ def seen_cells(
         places = (np.column_stack([cell_x.ravel(), cell_y.ravel()]) + 0.5) * side
         image = camera.to_image(places).reshape(*cell_x.shape, 2)
         here = image[:-1, :-1].reshape(-1, 2)
-        scale = _scale_at_ground(
-            here, image[:-1, 1:].reshape(-1, 2), image[1:, :-1].reshape(-1, 2), side
-        )
-        window = grid.window_of(
-            here[:, 0] / camera.image_size[0], here[:, 1] / camera.image_size[1]
-        )
+        scale = _scale_at_ground(here, image[:-1, 1:].reshape(-1, 2), image[1:, :-1].reshape(-1, 2), side)
+        window = grid.window_of(here[:, 0] / camera.image_size[0], here[:, 1] / camera.image_size[1])
         seen = (window >= 0) & (scale <= coarsest_m_per_px)
         if extent is not None:
             centre = places.reshape(*cell_x.shape, 2)[:-1, :-1].reshape(-1, 2)

@@ -99,9 +99,7 @@ def make_layout(cameras: int, width_m: float, depth_m: float, rng: np.random.Gen
     return Layout(width_m, depth_m, size, centres, neighbours, places, doors, sides, lines)
 
 
-def mount_cameras(
-    layout: Layout, cameras: int, view: float, rng: np.random.Generator
-) -> list[Mount]:
+def mount_cameras(layout: Layout, cameras: int, view: float, rng: np.random.Generator) -> list[Mount]:
     """Hang ``cameras`` cameras, four to a hall; ``view`` is the images' height over their width."""
     mounts = []
     for camera in range(cameras):
@@ -183,6 +181,4 @@ def _hang(place: Array, aim: Array, view: float, jitter: Array) -> Mount:
     down = min(math.atan(height / (13.0 + 5.0 * jitter[3])) + half_view, math.radians(80.0))
     direction = (aim - place) / max(float(np.hypot(*(aim - place))), 1e-9)
     target = place + direction * height / math.tan(down)
-    return Mount(
-        (float(place[0]), float(place[1]), height), (float(target[0]), float(target[1]), 0.0), lens
-    )
+    return Mount((float(place[0]), float(place[1]), height), (float(target[0]), float(target[1]), 0.0), lens)

@@ -142,9 +142,7 @@ def _beside(side: int, rng: np.random.Generator) -> Array:
     return np.array([-ahead[1], ahead[0]]) * (rng.random() - 0.5) * (WALKWAY_WIDTH_M - 0.8)
 
 
-def _cross(
-    path: _Path, layout: Layout, hall: int, side: int, speed: float, rng: np.random.Generator
-) -> int:
+def _cross(path: _Path, layout: Layout, hall: int, side: int, speed: float, rng: np.random.Generator) -> int:
     """Take the walkway on one side to the next hall, which is returned."""
     beyond = int(layout.neighbours[hall, side])
     path.reach(layout.gate_m(hall, side) + _beside(side, rng), speed)
@@ -152,9 +150,7 @@ def _cross(
     return beyond
 
 
-def _out_and_in(
-    path: _Path, layout: Layout, hall: int, speed: float, rng: np.random.Generator
-) -> int:
+def _out_and_in(path: _Path, layout: Layout, hall: int, speed: float, rng: np.random.Generator) -> int:
     """Leave by the hall's door, stay away, come back by any door; the hall of which is returned."""
     side = int(layout.door_sides[hall])
     if side >= 0:
@@ -166,9 +162,7 @@ def _out_and_in(
     return hall
 
 
-def _leave_door(
-    path: _Path, layout: Layout, hall: int, speed: float, rng: np.random.Generator
-) -> None:
+def _leave_door(path: _Path, layout: Layout, hall: int, speed: float, rng: np.random.Generator) -> None:
     side = int(layout.door_sides[hall])
     if side >= 0:
         path.reach(layout.gate_m(hall, side) + _beside(side, rng), speed)
@@ -190,11 +184,7 @@ def _members(
     offsets = _offsets(members, rng)
     across = np.column_stack([-ahead[:, 1], ahead[:, 0]])
     centre = centre[turning:-turning]
-    where = (
-        centre[:, None]
-        + ahead[:, None] * offsets[None, :, :1]
-        + across[:, None] * offsets[None, :, 1:]
-    )
+    where = centre[:, None] + ahead[:, None] * offsets[None, :, :1] + across[:, None] * offsets[None, :, 1:]
     limits = np.array([layout.width_m, layout.depth_m])
     inside: npt.NDArray[np.float32] = np.clip(where, MARGIN_M, limits - MARGIN_M).astype(np.float32)
     for start, stop in path.absent_s:

@@ -62,9 +62,7 @@ def render_camera(
     partial = path.with_name(f".partial-{path.name}")
     spec = site.spec
     codec = cv2.VideoWriter.fourcc(*"mp4v")
-    writer = cv2.VideoWriter(
-        str(partial), codec, spec.fps, (spec.image_width, spec.image_height), True
-    )
+    writer = cv2.VideoWriter(str(partial), codec, spec.fps, (spec.image_width, spec.image_height), True)
     try:
         if not writer.isOpened():
             raise InputError(f"{path}: cannot be written; its folder must exist and be writable")
@@ -102,9 +100,7 @@ def render_frames(site: Site, walk: Walk, camera_index: int) -> Iterator[Image]:
         for tick, people in enumerate(_figures(walk, motion, camera, first, last), start=first):
             frame = empty.copy()
             _draw_people(canvas, people, looks, slope)
-            parts = [
-                bound for bound in people.bounds if bound[0] < bound[2] and bound[1] < bound[3]
-            ]
+            parts = [bound for bound in people.bounds if bound[0] < bound[2] and bound[1] < bound[3]]
             for left, top, right, bottom in parts:
                 frame[top:bottom, left:right] = _shrink(canvas[_fine(left, top, right, bottom)])
             for bound in parts:
@@ -157,9 +153,7 @@ def _motion(walk: Walk, camera: Pinhole, fps: float) -> _Motion:
     return _Motion(persons, near[:, persons], place, heading.astype(np.float32), walked, speed)
 
 
-def _figures(
-    walk: Walk, motion: _Motion, camera: Pinhole, first: int, last: int
-) -> Iterator[_People]:
+def _figures(walk: Walk, motion: _Motion, camera: Pinhole, first: int, last: int) -> Iterator[_People]:
     """Everybody who is in view, tick by tick, from ``first`` to before ``last``."""
     part = slice(first, last)
     tick, column = np.nonzero(motion.near[part])
@@ -167,9 +161,7 @@ def _figures(
     tick, column = tick[framed], column[framed]
     person = motion.persons[column]
     moments = (motion.place, motion.heading, motion.walked_m, motion.speed)
-    place, heading, walked, speed = (
-        array[part][tick, column].astype(np.float64) for array in moments
-    )
+    place, heading, walked, speed = (array[part][tick, column].astype(np.float64) for array in moments)
     height_m = walk.height_m[person].astype(np.float64)
     points, depth = project_bodies(camera, body_points(place, heading, walked, speed, height_m))
     width, height = camera.image_size
@@ -199,9 +191,7 @@ def _framed(camera: Pinhole, place: npt.NDArray[np.float32]) -> npt.NDArray[np.b
         return np.asarray((np.abs(x - 0.5) < 0.8) & (y > -0.15) & (y < 1.9))
 
 
-def _bounds(
-    low: Array, high: Array, px_per_m: Array, size: tuple[int, int]
-) -> npt.NDArray[np.int64]:
+def _bounds(low: Array, high: Array, px_per_m: Array, size: tuple[int, int]) -> npt.NDArray[np.int64]:
     """Left, top, right, bottom (n, 4), image pixels, of what figures and shadows touch."""
     margin = (0.5 * px_per_m / FINE + 2)[:, None]
     first = np.clip(np.floor(low - margin), 0, size)
@@ -214,9 +204,7 @@ def _draw_people(canvas: Image, people: _People, looks: list[Look], slope: float
     for foot, px_per_m in zip(people.points[:, FOOT].tolist(), people.px_per_m, strict=True):
         radius = SHADOW_RADIUS_M * px_per_m
         _darken(canvas, foot, radius, radius * slope)
-    for person, points, px_per_m in zip(
-        people.persons, people.points, people.px_per_m, strict=True
-    ):
+    for person, points, px_per_m in zip(people.persons, people.points, people.px_per_m, strict=True):
         draw_figure(canvas, points, px_per_m, looks[person])
 
 
@@ -265,9 +253,7 @@ def _noise_bank(shape: tuple[int, ...], rng: np.random.Generator) -> list[tuple[
     return bank
 
 
-def _expose(
-    frame: Image, light: float, bank: list[tuple[Image, Image]], rng: np.random.Generator
-) -> Image:
+def _expose(frame: Image, light: float, bank: list[tuple[Image, Image]], rng: np.random.Generator) -> Image:
     """Apply the light's strength and one frame's sensor noise."""
     field, y, x = rng.integers((len(bank), NOISE_MARGIN, NOISE_MARGIN))
     rows, columns = slice(y, y + frame.shape[0]), slice(x, x + frame.shape[1])

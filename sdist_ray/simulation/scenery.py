@@ -34,9 +34,7 @@ def draw_scenery(site: Site, camera_index: int, scale: int = 2) -> Image:
     """The empty scene, uint8 BGR (scale · image height, scale · image width, 3)."""
     camera = site.cameras[camera_index]
     width, height = camera.image_size
-    x, y = np.meshgrid(
-        (np.arange(width * scale) + 0.5) / scale, (np.arange(height * scale) + 0.5) / scale
-    )
+    x, y = np.meshgrid((np.arange(width * scale) + 0.5) / scale, (np.arange(height * scale) + 0.5) / scale)
     ground = camera.to_ground(np.column_stack([x.ravel(), y.ravel()]))
     above = np.isnan(ground[:, 0])
     ground[above] = 0.0
@@ -126,9 +124,7 @@ def _draw_planters(image: Image, layout: Layout, camera: Pinhole, scale: int) ->
     """Low hedges in stone troughs along the halls' edges; the farthest are drawn first."""
     boxes = [box for hall in range(layout.halls) for box in _planters(layout, hall)]
     place = camera.position_m[:2]
-    boxes.sort(
-        key=lambda box: -float(np.hypot(*(np.array(box).reshape(2, 2).mean(axis=0) - place)))
-    )
+    boxes.sort(key=lambda box: -float(np.hypot(*(np.array(box).reshape(2, 2).mean(axis=0) - place))))
     for x0, y0, x1, y1 in boxes:
         plan = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
         if np.hypot(*(plan.mean(axis=0) - place)) > 40 or np.hypot(*(plan - place).T).min() < 1.0:

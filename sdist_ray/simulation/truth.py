@@ -189,19 +189,13 @@ def _pairs_in_one_cell(keys: Ints, nodes: Ints, total: int) -> Iterator[tuple[In
 def _count_pairs(keys: Ints, nodes: Ints, total: int) -> tuple[Ints, Ints]:
     """Pairs of nodes with a key in common, ascending, and the number of keys in common."""
     parts = [(np.empty(0, np.int64), np.empty(0, np.int64))]
-    parts += [
-        np.unique(pair, return_counts=True) for pair, _ in _pairs_in_one_cell(keys, nodes, total)
-    ]
+    parts += [np.unique(pair, return_counts=True) for pair, _ in _pairs_in_one_cell(keys, nodes, total)]
     pairs, where = np.unique(np.concatenate([pair for pair, _ in parts]), return_inverse=True)
-    counts = np.bincount(
-        where, weights=np.concatenate([count for _, count in parts]), minlength=len(pairs)
-    )
+    counts = np.bincount(where, weights=np.concatenate([count for _, count in parts]), minlength=len(pairs))
     return pairs, counts.astype(np.int64)
 
 
-def _as_columns(
-    pairs: Ints, shared: Ints, ground: Ints, windows: int, side: float
-) -> GroundOverlap:
+def _as_columns(pairs: Ints, shared: Ints, ground: Ints, windows: int, side: float) -> GroundOverlap:
     node_a, node_b = np.divmod(pairs, max(len(ground), 1))
     camera_a, window_a = np.divmod(node_a, windows)
     camera_b, window_b = np.divmod(node_b, windows)

@@ -55,9 +55,7 @@ def camera_graph(edges: Edges) -> nx.Graph:
     graph = nx.Graph()
     for camera, component in zip(edges.cameras, edges.component, strict=True):
         graph.add_node(camera, component=int(component))
-    for a, b, links, score in zip(
-        edges.camera_a, edges.camera_b, edges.links, edges.score, strict=True
-    ):
+    for a, b, links, score in zip(edges.camera_a, edges.camera_b, edges.links, edges.score, strict=True):
         graph.add_edge(
             edges.cameras[a], edges.cameras[b], links=int(links), score=float(score), kind="overlap"
         )

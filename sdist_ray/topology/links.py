@@ -58,9 +58,7 @@ class Links:
         return len(self.camera_a)
 
 
-def directed_links(
-    tile: Tile, network: Sequence[str], estimator: str, threshold: float
-) -> DirectedLinks:
+def directed_links(tile: Tile, network: Sequence[str], estimator: str, threshold: float) -> DirectedLinks:
     """The pairs of one tile with a score above the threshold; never within one camera.
 
     Args:
@@ -106,10 +104,9 @@ def join_directed(parts: Sequence[DirectedLinks]) -> DirectedLinks:
 def _directed(parts: Sequence[Sequence[npt.NDArray[np.generic]]]) -> DirectedLinks:
     kinds = (np.int64, np.int64, np.float64, np.int64, np.int64)
     columns = (
-        np.concatenate([np.empty(0, kind), *(part[k] for part in parts)])
-        for k, kind in enumerate(kinds)
+        np.concatenate([np.empty(0, kind), *(part[k] for part in parts)]) for k, kind in enumerate(kinds)
     )
-    return DirectedLinks(*columns)  # type: ignore[arg-type]
+    return DirectedLinks(*columns)
 
 
 def mutual_links(directed: DirectedLinks, network: Sequence[str], windows: int) -> Links:

@@ -2,9 +2,9 @@
 
 Window level: a pair of windows of different cameras is *true* when it shares at least ``least_overlap`` of
 either window's ground, and *eligible* when each of the two windows was occupied for at least ``least_ticks``
-ticks: a place that nobody went to cannot be learnt. Precision is the share of eligible linked pairs that are true, recall the
-share of eligible true pairs that are linked. Camera level: an edge is true when the two cameras share more
-ground than a given area.
+ticks: a place that nobody went to cannot be learnt. Precision is the share of eligible linked pairs that are
+true, recall the share of eligible true pairs that are linked. Camera level: an edge is true when the two
+cameras share more ground than a given area.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def pair_keys(
 ) -> npt.NDArray[np.int64]:
     """One number per unordered pair of numbers below ``total``: int64, the shape of a and b."""
     low, high = np.minimum(a, b).astype(np.int64), np.maximum(a, b).astype(np.int64)
-    return low * total + high
+    keys: npt.NDArray[np.int64] = low * total + high
+    return keys
 
 
 def compare(found: npt.NDArray[np.int64], true: npt.NDArray[np.int64]) -> Quality:

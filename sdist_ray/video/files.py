@@ -40,15 +40,11 @@ class VideoFile(VideoSource):
         self._complaint: str | None = None
         check_file(path)
         options = [cv2.CAP_PROP_N_THREADS, 1]
-        self._capture: cv2.VideoCapture | None = cv2.VideoCapture(
-            str(path), cv2.CAP_FFMPEG, options
-        )
+        self._capture: cv2.VideoCapture | None = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, options)
         width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         if not self._capture.isOpened() or width < 1 or height < 1:
-            raise InputError(
-                f"{path}: not a video that OpenCV can read (damaged, or another format)"
-            )
+            raise InputError(f"{path}: not a video that OpenCV can read (damaged, or another format)")
         self._size = (width, height)
         own = float(self._capture.get(cv2.CAP_PROP_FPS))
         self._fps = fps or (own if math.isfinite(own) and 0 < own <= 1000 else 25.0)
@@ -135,9 +131,7 @@ class ImageFolder(VideoSource):
         self._index = -1
         self._broken: list[str] = []
         self._closed = False
-        first = next(
-            (image for file in self._files if (image := _read_image(file)) is not None), None
-        )
+        first = next((image for file in self._files if (image := _read_image(file)) is not None), None)
         if first is None:
             raise InputError(f"{path}: none of its {len(self._files)} images can be read")
         self._size = (first.shape[1], first.shape[0])
@@ -237,9 +231,7 @@ def find_cameras(paths: Iterable[str]) -> list[Camera]:
         for name in found:
             path = Path(name)
             inside = _videos_in(path) if path.is_dir() else []
-            cameras += [
-                Camera(id=file.stem or str(file), url=str(file)) for file in inside or [path]
-            ]
+            cameras += [Camera(id=file.stem or str(file), url=str(file)) for file in inside or [path]]
     return cameras
 
 
@@ -247,9 +239,7 @@ def _videos_in(folder: Path) -> list[Path]:
     files = sorted(file for file in folder.iterdir() if file.is_file())
     if any(file.suffix.lower() in IMAGE_SUFFIXES for file in files):
         return []
-    return [
-        f for f in files if f.suffix.lower() in {".mp4", ".avi", ".mkv", ".mov", ".webm", ".ts"}
-    ]
+    return [f for f in files if f.suffix.lower() in {".mp4", ".avi", ".mkv", ".mov", ".webm", ".ts"}]
 
 
 def _read_image(path: Path) -> Image | None:

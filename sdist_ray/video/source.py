@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,10 +81,8 @@ class VideoSource(ABC):
         """All frames that can be decoded."""
         index = 0
         while (time_s := self.grab()) is not None:
-            try:
+            with contextlib.suppress(FrameError):
                 yield Frame(index, time_s, self.decode())
-            except FrameError:
-                pass
             index += 1
 
     def __enter__(self) -> Self:

@@ -51,9 +51,7 @@ def make_run(
             if (wa, wb) in seen:
                 continue
             seen.add((wa, wb))
-            for name, value in zip(
-                links, (ids[a], wa, ids[b], wb, *rng.uniform(0.8, 1, 2)), strict=True
-            ):
+            for name, value in zip(links, (ids[a], wa, ids[b], wb, *rng.uniform(0.8, 1, 2)), strict=True):
                 links[name].append(value)
     count = len(links["ca"])
     pq.write_table(
@@ -83,10 +81,7 @@ def make_run(
     kinds = (pa.string(), pa.string(), pa.int64(), pa.float64(), pa.string(), pa.float64())
     pq.write_table(
         pa.table(
-            {
-                n: pa.array([e[i] for e in edges], k)
-                for i, (n, k) in enumerate(zip(names, kinds, strict=True))
-            }
+            {n: pa.array([e[i] for e in edges], k) for i, (n, k) in enumerate(zip(names, kinds, strict=True))}
         ),
         folder / "edges.parquet",
     )

@@ -12,9 +12,7 @@ from sdist_ray.errors import InputError
 from sdist_ray.simulation.render import render_camera, render_frames
 from sdist_ray.simulation.site import SiteSpec, Walk, make_site, walk
 
-SPEC = SiteSpec(
-    cameras=3, people=12, minutes=0.05, image_width=160, image_height=120, miss_probability=0.0
-)
+SPEC = SiteSpec(cameras=3, people=12, minutes=0.05, image_width=160, image_height=120, miss_probability=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +77,7 @@ def test_where_somebody_was_the_scene_is_whole_again(site):
 
 
 def test_a_crowd_leaves_no_trace_either(site):
-    spec = dataclasses.replace(SPEC, people=60, minutes=0.05)
+    spec = dataclasses.replace(SPEC, people=40, minutes=0.02)
     crowd = walk(make_site(spec))
     crowd.positions[-1] = np.nan
     assert difference(site, crowd, tick=0).any()

@@ -75,7 +75,7 @@ def test_people_stay_on_the_site_or_are_absent():
 
 
 def test_people_walk_at_walking_pace_pause_leave_and_come_back():
-    spec = SiteSpec(people=60, minutes=4)
+    spec = SiteSpec(people=60, minutes=3)
     people = walk(make_site(spec))
     speed = np.linalg.norm(np.diff(people.positions, axis=0), axis=2) * spec.fps
     speed = speed[np.isfinite(speed)]
@@ -91,7 +91,7 @@ def test_people_walk_at_walking_pace_pause_leave_and_come_back():
 
 
 def test_people_appear_and_vanish_at_doors():
-    site = make_site(SiteSpec(people=60, minutes=4))
+    site = make_site(SiteSpec(people=60, minutes=3))
     people = walk(site)
     present = np.isfinite(people.positions[..., 0])
     tick, person = np.nonzero(~present[:-1] & present[1:])
@@ -156,9 +156,7 @@ def test_without_noise_and_misses_foot_points_are_the_positions_projected():
 
 
 def test_misses_happen_as_often_as_asked_and_noise_is_as_large_as_asked():
-    exact = make_site(
-        dataclasses.replace(SMALL, people=60, miss_probability=0.0, foot_noise_px=0.0)
-    )
+    exact = make_site(dataclasses.replace(SMALL, people=60, miss_probability=0.0, foot_noise_px=0.0))
     spec = dataclasses.replace(exact.spec, miss_probability=0.3, foot_noise_px=1.0)
     rough = dataclasses.replace(exact, spec=spec)
     people = walk(exact)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import ray
-
 from sdist_ray.exclusion.tile import Tile
 from sdist_ray.occupancy.padding import PaddedRange
 from sdist_ray.runtime.base import FeedFactory
@@ -14,7 +12,6 @@ from sdist_ray.runtime.local import use_one_thread
 from sdist_ray.topology.links import DirectedLinks, directed_links
 
 
-@ray.remote(max_restarts=0, max_task_retries=0)
 class DetectionWorker:
     """Hosts many cameras: a feed."""
 
@@ -35,7 +32,6 @@ class DetectionWorker:
         return self._feed.report()
 
 
-@ray.remote(max_restarts=0, max_task_retries=0)
 class ExclusionShard:
     """Hosts a tile. Counters live on this process's heap."""
 
@@ -43,9 +39,7 @@ class ExclusionShard:
         use_one_thread()
         self._tile: Tile | None = None
 
-    def create_tile(
-        self, rows: Sequence[str], columns: Sequence[str], windows: int, policy: str
-    ) -> None:
+    def create_tile(self, rows: Sequence[str], columns: Sequence[str], windows: int, policy: str) -> None:
         """Make the tile."""
         self._tile = Tile(rows, columns, windows, policy)
 

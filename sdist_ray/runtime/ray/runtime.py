@@ -21,6 +21,7 @@ from sdist_ray.topology.links import DirectedLinks
 SHARDS_SHARE = 0.25
 """Of the CPUs, for all shards together; workers, which decode and detect, get the rest."""
 OBJECT_STORE_BYTES = 512 << 20
+# A call that were made again would count twice.
 ACTOR_OPTIONS = {"max_restarts": 0, "max_task_retries": 0}
 
 
@@ -68,7 +69,7 @@ def parallel_map(
     references = [task.remote(item) for item in items]
     pending = list(references)
     while pending:
-        done, pending = ray.wait(pending)
+        _, pending = ray.wait(pending)
         on_done(len(references) - len(pending))
     results: list[Any] = ray.get(references)
     return results
@@ -86,11 +87,12 @@ class RayRuntime:
         shard_cpus = min(1.0, cpus * SHARDS_SHARE / max(shards, 1))
         factory = ray.put(make_feed)
         self._workers = [
-            DetectionWorker.options(num_cpus=_share(worker_cpus)).remote(factory)
+            ray.remote(DetectionWorker).options(num_cpus=_share(worker_cpus), **ACTOR_OPTIONS).remote(factory)
             for _ in range(workers)
         ]
         self._shards = [
-            ExclusionShard.options(num_cpus=_share(shard_cpus)).remote() for _ in range(shards)
+            ray.remote(ExclusionShard).options(num_cpus=_share(shard_cpus), **ACTOR_OPTIONS).remote()
+            for _ in range(shards)
         ]
         self._pending: dict[Any, Callable[[Any], Answer]] = {}
 
@@ -131,9 +133,7 @@ class RayRuntime:
             if reference in ready
         ]
 
-    def directed_links(
-        self, network: Sequence[str], estimator: str, threshold: float
-    ) -> list[DirectedLinks]:
+    def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
         """See Runtime."""
         references = [s.directed_links.remote(network, estimator, threshold) for s in self._shards]
         return [links for links in ray.get(references) if links is not None]
