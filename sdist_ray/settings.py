@@ -29,15 +29,15 @@ class SiteSettings:
     """A simulated site; see simulation.site.SiteSpec."""
 
     cameras: int = 12
-    people: int = 20
-    minutes: float = 5.0
+    people: int = 12
+    minutes: float = 6.0
     width_m: float | None = None
     depth_m: float | None = None
     image_width: int = 320
     image_height: int = 240
     miss_probability: float = 0.1
     foot_noise_px: float = 1.0
-    seed: int = 0
+    seed: int = 1
 
     def spec(self, fps: float) -> SiteSpec:
         """The site; its video has the network's frame rate."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 CAMERAS_PER_HALL = 4
-PITCH_M = (32.0, 27.0)
+PITCH_M = (26.0, 22.0)
 """Distance between neighbouring halls' centres along x and y, where no size is given."""
 HALL_M = (15.0, 12.0)
 LARGEST_SHARE_OF_PITCH = 0.6

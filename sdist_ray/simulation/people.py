@@ -17,8 +17,9 @@ SPEED_M_S = (1.3, 0.2)
 """Mean and standard deviation of walking speeds."""
 GROUP_SIZES = (0.56, 0.26, 0.11, 0.07)
 """Probabilities that 1, 2, 3, 4 people walk together."""
-STAY, LEAVE = 0.48, 0.16
-"""Probabilities that the next place is in the same hall, or the way out; else next door."""
+STAY, LEAVE, WANDER = 0.36, 0.12, 0.3
+"""Probabilities that the next place is in the same hall, is the way out, or is anywhere on the site; else a
+neighbouring hall."""
 MEAN_DWELL_S, MEAN_AWAY_S, LEAST_AWAY_S = 5.0, 30.0, 4.0
 SMOOTHING_S, TURNING_S = 0.9, 2.6
 """Over how long paths are smoothed, and how long a group takes to wheel about."""
@@ -113,6 +114,9 @@ def _group_path(layout: Layout, end_s: float, members: int, rng: np.random.Gener
         _leave_door(path, layout, hall, speed, rng)
     while path.times_s[-1] < end_s + 2 * SMOOTHING_S:
         draw = rng.random()
+        if draw > 1 - WANDER:
+            hall = _wander(path, layout, speed, rng)
+            continue
         sides = np.flatnonzero(layout.neighbours[hall] >= 0)
         if draw < LEAVE:
             hall = _out_and_in(path, layout, hall, speed, rng)
@@ -122,6 +126,16 @@ def _group_path(layout: Layout, end_s: float, members: int, rng: np.random.Gener
         path.reach(_place(layout, hall, rng), speed)
         path.pause(float(rng.exponential(MEAN_DWELL_S)) if rng.random() < 0.6 else 1e-3)
     return path
+
+
+def _wander(path: _Path, layout: Layout, speed: float, rng: np.random.Generator) -> int:
+    """Cross the grass to a spot anywhere on the site, and on to the hall nearest to it, which is returned."""
+    spot = (0.04 + 0.92 * rng.random(2)) * [layout.width_m, layout.depth_m]
+    path.reach(spot, speed)
+    path.pause(float(rng.exponential(MEAN_DWELL_S)) if rng.random() < 0.3 else 1e-3)
+    hall = int(np.hypot(*(layout.centres_m - spot).T).argmin())
+    path.reach(_place(layout, hall, rng), speed)
+    return hall
 
 
 def _place(layout: Layout, hall: int, rng: np.random.Generator) -> Array:

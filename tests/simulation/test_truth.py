@@ -218,7 +218,7 @@ def test_two_people_one_after_the_other_without_a_gap_are_one_visit():
     overlap = ground_overlap(site.cameras, GRID)
     positions = np.full((9, 2, 2), np.nan, np.float32)
     centre = site.layout.centres_m[0]
-    positions[0:3, 0] = positions[3:5, 1] = positions[7:9, 0] = centre
+    positions[0:3, 0] = positions[3:5, 1] = positions[6:9, 0] = centre
     people = Walk(positions, np.ones(2, np.float32), np.arange(2), np.arange(2))
     found = joint_visits(site, people, overlap, GRID)
     assert set(found.tolist()) == {0, 2}

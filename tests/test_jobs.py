@@ -1,0 +1,261 @@
+"""Commands from end to end, on real files: the same result everywhere, and bad input."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from sdist_ray.cli import main
+
+
+def topology(output, *arguments):
+    code = main(["topology", *arguments, f"output={output}"])
+    assert code == 0, code
+    return (output / "links.parquet").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def video_run(site, tmp_path_factory):
+    """A local run on the site's video: its folder."""
+    folder = tmp_path_factory.mktemp("run")
+    topology(folder, "source=files", f"source.paths=[{site}/videos/*.mp4]", "runtime=local")
+    return folder
+
+
+def test_a_run_leaves_its_results(video_run):
+    names = {path.name for path in video_run.iterdir()}
+    assert names >= {
+        "links.parquet", "edges.parquet", "windows.parquet", "occupancy.parquet", "topology.graphml",
+        "topology.json", "topology.png", "report.html", "summary.json", "config.yaml", "snapshots",
+    }  # fmt: skip
+    assert not [name for name in names if name.startswith(".")]
+    links = pq.read_table(video_run / "links.parquet")
+    assert links.num_rows > 10
+    assert all(a < b for a, b in zip(links["camera_a"].to_pylist(), links["camera_b"].to_pylist(), strict=True))
+    summary = json.loads((video_run / "summary.json").read_text())
+    assert [camera["status"] for camera in summary["cameras"]] == ["ok"] * 3
+    assert summary["topology"]["links"] == links.num_rows
+    assert "http" not in (video_run / "report.html").read_text().replace("http://graphml", "")
+
+
+@pytest.mark.parametrize("range_s", [0.1, 1.3, 6.4])
+def test_wide_counts_do_not_depend_on_the_range(site, video_run, tmp_path, range_s):
+    files = f"source.paths=[{site}/videos/*.mp4]"
+    found = topology(tmp_path, "source=files", files, "runtime=local", f"exclusion.range_s={range_s}")
+    assert found == (video_run / "links.parquet").read_bytes()
+
+
+def test_record_then_topology_is_the_same(site, video_run, tmp_path):
+    expected = (video_run / "links.parquet").read_bytes()
+    files = f"source.paths=[{site}/videos/*.mp4]"
+    for name in ("r.parquet", "r.arrow"):
+        code = main(["record", files, "runtime=local", f"file={name}", f"output={tmp_path}/rec"])
+        assert code == 0
+        source = ["source=recording", f"source.path={tmp_path}/rec/{name}"]
+        assert topology(tmp_path / name, *source, "runtime=local") == expected
+    own = ["source=recording", f"source.path={video_run}/occupancy.parquet"]
+    assert topology(tmp_path / "own", *own, "runtime=local", "runtime.shards=3") == expected
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize(("shards", "workers"), [(1, 1), (2, 2), (5, 3)])
+def test_ray_gives_the_same_bytes(site, video_run, tmp_path, shards, workers):
+    found = topology(
+        tmp_path, "source=files", f"source.paths=[{site}/videos/*.mp4]",
+        f"runtime.shards={shards}", f"runtime.workers={workers}",
+    )  # fmt: skip
+    assert found == (video_run / "links.parquet").read_bytes()
+
+
+def test_evaluate_agrees_with_truth_and_with_calibration(site, video_run, capsys):
+    figures = []
+    for truth in (f"truth={site}/truth_links.parquet", f"cameras={site}/cameras.yaml"):
+        assert main(["evaluate", f"run={video_run}", truth]) == 0
+        figures.append(json.loads(capsys.readouterr().out))
+    assert figures[0]["windows"] == figures[1]["windows"]
+    assert figures[0]["cameras"]["precision"] == 1.0
+
+
+@pytest.mark.data
+def test_scenescape_reaches_its_figures(scenescape, tmp_path, capsys):
+    described = json.loads((scenescape / "config.json").read_text())["sensors"]
+    cameras = [
+        {
+            "id": f"{name}_10fps",
+            "calibration": {
+                "kind": "homography",
+                "image_size": [800, 600],
+                "image_points": sensor["camera points"],
+                "ground_points": [point[:2] for point in sensor["map points"]],
+            },
+        }
+        for name, sensor in described.items()
+    ]
+    (tmp_path / "cameras.yaml").write_text(yaml.safe_dump(cameras))
+    topology(
+        tmp_path / "run", "source=files", f"source.paths=[{scenescape}/*10fps.mp4]",
+        "exclusion.tolerance=3", "runtime=local",
+    )  # fmt: skip
+    capsys.readouterr()
+    assert main(["evaluate", f"run={tmp_path}/run", f"cameras={tmp_path}/cameras.yaml"]) == 0
+    quality = json.loads(capsys.readouterr().out)["windows"]
+    assert quality["precision"] >= 0.65
+    assert quality["recall"] >= 0.90
+
+
+def refused(capsys, *arguments):
+    """The one line that a command ends with."""
+    code = main(list(arguments))
+    error = capsys.readouterr().err
+    complaints = [line for line in error.splitlines() if line.startswith("sdist-ray: error: ")]
+    assert code == 2
+    assert len(complaints) == 1
+    assert "Traceback" not in error
+    return complaints[0]
+
+
+FILES = ("topology", "source=files", "runtime=local")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nonsense"], "no command 'nonsense'"),
+        (["topology", "colour=red"], "colour"),
+        (["topology", "exclusion.tolerance=many"], "many"),
+        (["topology", "exclusion.tolerance=-1"], "exclusion.tolerance is -1"),
+        (["topology", "exclusion.counters=nibble"], "byte or wide"),
+        (["topology", "topology.threshold=nan"], "topology.threshold"),
+        (["topology", "runtime=moon"], "moon"),
+        (["topology", "fps=0"], "fps must be above 0"),
+        (["topology", "exclusion.range_s=60"], "1 to 64 ticks"),
+        (["topology", "source=files"], "needs source.paths"),
+        (["topology", "source=recording"], "needs source.path"),
+        (["topology", "source.paths=[a.mp4]"], "needs source=files"),
+        (["topology", "source=recording", "source.path=gone.parquet", "runtime=local"], "gone.parquet"),
+        ([*FILES, "source.paths=[gone.mp4]"], "gone.mp4: No such file"),
+        ([*FILES, "source.paths=[gone*.mp4]"], "matches no file"),
+        ([*FILES, "cameras=gone.yaml"], "gone.yaml"),
+        (["evaluate"], "needs run=DIR"),
+        (["evaluate", "run=."], "needs one of truth="),
+        (["evaluate", "run=.", "truth=x"], "no links.parquet"),
+        (["record", "source.paths=[a]", "file=../x"], "must be a name"),
+        (["simulate", "site.cameras=0"], "cameras is 0"),
+    ],
+)
+def test_bad_input_ends_in_one_line(capsys, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    assert says in refused(capsys, *arguments)
+
+
+def test_two_cameras_of_one_id_are_refused(capsys, site, tmp_path):
+    (tmp_path / "cam00.mp4").write_bytes((site / "videos" / "cam00.mp4").read_bytes())
+    paths = f"source.paths=[{site}/videos/cam00.mp4,{tmp_path}/cam00.mp4]"
+    assert "two cameras have the id 'cam00'" in refused(capsys, *FILES, paths, f"output={tmp_path}/o")
+
+
+def test_a_grid_finer_than_the_image_is_refused(capsys, site, tmp_path):
+    paths = f"source.paths=[{site}/videos/cam00.mp4]"
+    line = refused(capsys, *FILES, paths, "grid.columns=400", "grid.rows=2", f"output={tmp_path}/o")
+    assert "400x2 grid is finer than the image of 320x240" in line
+
+
+def test_one_bad_camera_is_reported_and_the_rest_goes_on(site, tmp_path, capsys):
+    for name in ("cam00.mp4", "cam01.mp4"):
+        (tmp_path / name).write_bytes((site / "videos" / name).read_bytes())
+    (tmp_path / "text.mp4").write_text("not a video")
+    (tmp_path / "empty.mp4").touch()
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(60):
+        cv2.imwrite(str(folder / f"{number}.jpg"), np.full((60, 80, 3), 90, np.uint8))
+    (folder / "30.jpg").write_bytes(b"broken")
+    topology(
+        tmp_path / "run", "source=files", f"source.paths=[{tmp_path}/*.mp4,{folder}]", "runtime=local"
+    )
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    status = {camera["id"]: camera for camera in summary["cameras"]}
+    assert {name: camera["status"] for name, camera in status.items()} == {
+        "cam00": "ok", "cam01": "ok", "empty": "failed", "pictures": "ok", "text": "failed",
+    }  # fmt: skip
+    assert "30.jpg" in status["pictures"]["warnings"][0]
+    assert status["pictures"]["bad_frames"] == 1
+    assert "camera text left out" in capsys.readouterr().err
+
+
+def run_command(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "sdist_ray", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+
+
+def test_a_full_disk_ends_in_one_line_and_leaves_nothing_half_written(video_run, tmp_path):
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
+    source = ["source=recording", f"source.path={video_run}/occupancy.parquet", "runtime=local"]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(tmp_path / "cache"))}
+    process = run_command(
+        "topology", *source, f"output={tmp_path}/run", preexec_fn=limit, env=environment
+    )
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 2, error
+    lines = [line for line in error.splitlines() if line.startswith("sdist-ray: error")]
+    assert len(lines) == 1
+    assert "cannot be written" in lines[0]
+    assert "Traceback" not in error
+    left = [path.name for path in (tmp_path / "run").iterdir()]
+    assert not [name for name in left if "partial" in name or name == "links.parquet"]
+
+
+def ray_processes():
+    out = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return {line.split()[0] for line in out.splitlines() if "raylet" in line or "gcs_server" in line}
+
+
+@pytest.mark.ray
+def test_ctrl_c_ends_soon_says_what_was_kept_and_leaves_no_ray_process(site, tmp_path):
+    before = ray_processes()
+    # The same videos under many names: enough work to be interrupted in the middle of.
+    for number in range(30):
+        (tmp_path / f"c{number}.mp4").symlink_to(site / "videos" / f"cam0{number % 3}.mp4")
+    process = run_command(
+        "topology", "source=files", f"source.paths=[{tmp_path}/*.mp4]", f"output={tmp_path}/run",
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "time ranges" in line:
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    start = time.monotonic()
+    error = process.stderr.read()
+    assert process.wait(30) == 130, error
+    assert time.monotonic() - start < 5
+    assert "interrupted; kept" in error
+    assert "Traceback" not in error
+    assert pq.read_table(tmp_path / "run" / "occupancy.interrupted.parquet").num_rows > 0
+    assert not (tmp_path / "run" / "links.parquet").exists()
+    for _ in range(20):
+        if ray_processes() <= before:
+            break
+        time.sleep(0.25)
+    assert ray_processes() <= before
+
+
+def test_help_and_settings_are_shown(capsys):
+    assert main(["--help"]) == 0
+    assert "topology" in capsys.readouterr().out
+    assert main(["topology", "--cfg", "job"]) == 0
+    assert "tolerance: 3" in capsys.readouterr().out
