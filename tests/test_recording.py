@@ -135,7 +135,9 @@ def test_a_broken_recording_is_refused_in_one_line(tmp_path, change, says):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"PAR1", b"ARROW1\0\0junk", b"hello", b"PAR1" + b"x" * 100 + b"PAR1"])
+@pytest.mark.parametrize(
+    "content", [b"", b"PAR1", b"ARROW1\0\0junk", b"hello", b"PAR1" + b"x" * 100 + b"PAR1"]
+)
 def test_what_is_no_recording_is_refused(tmp_path, content):
     (tmp_path / "r.parquet").write_bytes(content)
     with pytest.raises(InputError, match=r"r\.parquet"):

@@ -214,7 +214,9 @@ def test_credentials_are_never_shown():
 
 def test_a_pinhole_goes_there_and_back_through_its_lens():
     camera = Pinhole.looking_at((0, 0, 4), (0, 8, 0), (640, 480), 70)
-    bent = Pinhole(camera.matrix, np.array([-0.2, 0.05, 0, 0, 0]), camera.rotation, camera.translation, (640, 480))
+    bent = Pinhole(
+        camera.matrix, np.array([-0.2, 0.05, 0, 0, 0]), camera.rotation, camera.translation, (640, 480)
+    )
     ground = np.array([[0.0, 8.0], [2.0, 6.0], [-3.0, 12.0]])
     for each in (camera, bent):
         np.testing.assert_allclose(each.to_ground(each.to_image(ground)), ground, atol=1e-4)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 CAMERAS_PER_HALL = 4
-PITCH_M = (26.0, 22.0)
+PITCH_M = (22.0, 18.0)
 """Distance between neighbouring halls' centres along x and y, where no size is given."""
 HALL_M = (15.0, 12.0)
 LARGEST_SHARE_OF_PITCH = 0.6
@@ -171,14 +171,14 @@ def _over_gate(layout: Layout, hall: int, side: int, jitter: Array) -> tuple[Arr
 
 
 def _hang(place: Array, aim: Array, view: float, jitter: Array) -> Mount:
-    """Tilt a camera so that its image's upper border meets the ground 13 to 18 m ahead.
+    """Tilt a camera so that its image's upper border meets the ground 10 to 13 m ahead.
 
     No view reaches the horizon: what a window sees is then near enough to be told apart.
     """
     height = 3.2 + 1.8 * jitter[4]
     lens = 66.0 + 16.0 * jitter[2]
     half_view = math.atan(view * math.tan(math.radians(lens) / 2))
-    down = min(math.atan(height / (13.0 + 5.0 * jitter[3])) + half_view, math.radians(80.0))
+    down = min(math.atan(height / (10.0 + 3.0 * jitter[3])) + half_view, math.radians(80.0))
     direction = (aim - place) / max(float(np.hypot(*(aim - place))), 1e-9)
     target = place + direction * height / math.tan(down)
     return Mount((float(place[0]), float(place[1]), height), (float(target[0]), float(target[1]), 0.0), lens)

@@ -181,7 +181,7 @@ def test_a_size_that_makes_no_sense_is_named(options):
 def test_some_pairs_of_the_default_site_overlap_and_most_do_not():
     for seed in (0, 2):
         found = ground_overlap(make_site(SiteSpec(seed=seed)).cameras, Grid())
-        assert 12 <= (found.pair_shared_m2 > 4).sum() <= 24
+        assert 12 <= (found.pair_shared_m2 > 4).sum() <= 33
         assert (found.ground_m2.sum(axis=1) > 50).all()
 
 
