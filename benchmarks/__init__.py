@@ -1,0 +1,1 @@
+"""The project's figures, measured. Each is run as ``python -m benchmarks.NAME``."""

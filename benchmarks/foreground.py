@@ -4,8 +4,8 @@
 
 Both models have K = 3, grey images, and the same settings; everything after the model is the same code. Times
 are medians over rounds in which the two run in turn, on one core, at 320x240 over several cameras (so that no
-camera's model stays in the cache). A blob is right when its box and an annotated person's overlap by IoU 0.3, each
-matched once; foreground boxes are looser than a detector's.
+camera's model stays in the cache). A blob is right when its box and an annotated person's overlap by IoU 0.3,
+each matched once; foreground boxes are looser than a detector's.
 """
 
 from __future__ import annotations

@@ -151,8 +151,13 @@ def test_a_truncated_recording_is_refused(tmp_path):
         open_recording(path)
 
 
-def test_an_error_while_writing_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), RecordingWriter(tmp_path / "r.parquet", CAMERAS, GRID, 10.0) as writer:
+def write_and_fail(path):
+    with RecordingWriter(path, CAMERAS, GRID, 10.0) as writer:
         writer.write(some_rows())
         raise RuntimeError
+
+
+def test_an_error_while_writing_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError):
+        write_and_fail(tmp_path / "r.parquet")
     assert not list(tmp_path.iterdir())

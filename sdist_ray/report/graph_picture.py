@@ -1,47 +1,88 @@
-"""The graph of cameras as inline SVG."""
+"""The graph of cameras as inline SVG: who is related to whom, at a glance."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import numpy.typing as npt
 from markupsafe import Markup, escape
 
 from sdist_ray.report.arrange import layout
 from sdist_ray.report.colours import palette_colour
 from sdist_ray.report.run_folder import Run
-from sdist_ray.report.topology_picture import components, edge_weights, shorten
+from sdist_ray.report.topology_picture import components, edge_weights, most_linked, shorten
 
-WIDTH, HEIGHT, MARGIN = 900.0, 560.0, 48.0
+Floats = npt.NDArray[np.float64]
+
+MOST_NODES = 400
+MOST_LABELS = 80
+WIDTH = 960.0
+MARGIN = 56.0
 
 
-def graph_svg(run: Run) -> Markup:
-    """One circle per camera in the colour of its component; a line's width tells its links."""
-    count = len(run.cameras)
-    everyone = np.arange(count)
-    place = layout(edge_weights(run, everyone)) if count else np.empty((0, 2))
-    low, span = place.min(axis=0, initial=0), np.ptp(place, axis=0) if count else np.ones(2)
-    room = np.array([WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN])
-    points = MARGIN + (place - low) / np.maximum(span, 1e-9) * room
-    points[:, span < 1e-9] = (np.array([WIDTH, HEIGHT]) / 2)[span < 1e-9]
-    colours = [palette_colour(int(number)) for number in components(run)]
-    radius = float(np.clip(90 / np.sqrt(max(count, 1)), 5, 20))
-    most = float(run.edges.links.max(initial=1))
-    parts = [f'<svg viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img" aria-label="camera graph">']
-    for a, b, links in zip(run.edges.camera_a, run.edges.camera_b, run.edges.links, strict=True):
-        (x1, y1), (x2, y2) = points[a], points[b]
-        label = escape(f"{run.cameras[a].id} – {run.cameras[b].id}: {links} links")
-        parts.append(
-            f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
-            f'stroke="{colours[a]}" stroke-opacity="0.55" '
-            f'stroke-width="{1 + 9 * np.sqrt(links / most):.1f}"><title>{label}</title></line>'
-        )
-    for camera, (x, y), colour in zip(run.cameras, points, colours, strict=True):
-        parts.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{colour}" stroke="#fff" '
-            f'stroke-width="2"><title>{escape(camera.id)}</title></circle>'
-        )
-        if count <= 60:
-            parts.append(
-                f'<text x="{x:.1f}" y="{y + radius + 14:.1f}" text-anchor="middle" '
-                f'font-size="13">{escape(shorten(camera.id, 16))}</text>'
-            )
-    return Markup("".join([*parts, "</svg>"]))
+def draw_graph(run: Run) -> Markup:
+    """The camera graph as an SVG element, safe to put in a page: ids in it are escaped.
+
+    A node's colour is its component's, an edge's width grows with its number of links, dashed edges are
+    walked rather than seen. Cameras without edges are not drawn; beyond ``MOST_NODES`` those with the
+    fewest links are left out.
+    """
+    component = components(run)
+    chosen = most_linked(run, MOST_NODES)
+    chosen = chosen[component[chosen] >= 0]
+    if not len(chosen):
+        return Markup("")
+    position, height = _fit(layout(edge_weights(run, chosen)))
+    place = dict(zip(chosen.tolist(), position.tolist(), strict=True))
+    radius = max(4.0, min(13.0, 70 / math.sqrt(len(chosen))))
+    parts = [_edge(run, edge, place, component) for edge in range(len(run.edges.links))]
+    for camera, (x, y) in place.items():
+        name, colour = run.cameras[camera].id, palette_colour(int(component[camera]))
+        parts.append(_node(name, x, y, radius, colour, len(chosen) <= MOST_LABELS))
+    head = Markup('<svg class="graph" viewBox="0 0 {} {}" role="img" aria-label="Graph of cameras">')
+    return head.format(round(WIDTH), round(height)) + Markup("").join(parts) + Markup("</svg>")
+
+
+def _fit(position: Floats) -> tuple[Floats, float]:
+    """Positions on a canvas of the usual width, lying down where the layout stands up, and its height."""
+    size = np.ptp(position, axis=0)
+    if size[1] > size[0]:
+        position, size = position[:, ::-1], size[::-1]
+    scale = (WIDTH - 2 * MARGIN) / max(float(size[0]), 1e-9)
+    # Few cameras need no large picture, and a wide graph is not stretched to be high.
+    scale = min(scale, 150.0, 460.0 / max(float(size[1]), 1e-9))
+    middle = (position.min(axis=0) + position.max(axis=0)) / 2
+    height = float(size[1]) * scale + 2 * MARGIN
+    return (position - middle) * scale + [WIDTH / 2, height / 2], height
+
+
+def _edge(run: Run, edge: int, place: dict[int, list[float]], component: npt.NDArray[np.int64]) -> Markup:
+    a, b = int(run.edges.camera_a[edge]), int(run.edges.camera_b[edge])
+    if a not in place or b not in place:
+        return Markup("")
+    links, most = int(run.edges.links[edge]), max(int(run.edges.links.max()), 1)
+    transit = bool(run.edges.transit[edge])
+    title = f"{run.cameras[a].id} – {run.cameras[b].id}: {'transit' if transit else f'{links} links'}"
+    line = Markup(
+        '<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" stroke="{}" stroke-width="{:.1f}"'
+        ' stroke-opacity="0.5" stroke-linecap="round"{}><title>{}</title></line>'
+    )
+    width = 1.6 + 7.0 * math.sqrt(links / most)
+    dash = Markup(' stroke-dasharray="2 6"') if transit else ""
+    colour = palette_colour(int(component[a]))
+    return line.format(*place[a], *place[b], colour, 2.4 if transit else width, dash, title)
+
+
+def _node(name: str, x: float, y: float, radius: float, colour: str, labelled: bool) -> Markup:
+    circle = Markup(
+        '<circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}" fill="{}" stroke="#fff" stroke-width="2">'
+        "<title>{}</title></circle>"
+    ).format(x, y, radius, colour, name)
+    if not labelled:
+        return circle
+    label = Markup(
+        '<text x="{:.1f}" y="{:.1f}" text-anchor="middle" font-size="13" fill="{}"'
+        ' paint-order="stroke" stroke="#fff" stroke-width="4" stroke-linejoin="round">{}</text>'
+    ).format(x, y + radius + 15, "#1b2430", escape(shorten(name, 18)))
+    return circle + label

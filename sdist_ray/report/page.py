@@ -1,131 +1,253 @@
-"""One self-contained page about a run."""
+"""One self-contained HTML page of a run, for people."""
 
 from __future__ import annotations
 
 import base64
-import json
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import cv2
-import jinja2
 import numpy as np
 import numpy.typing as npt
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from sdist_ray.report.colours import heat, palette_colour
-from sdist_ray.report.graph_picture import graph_svg
-from sdist_ray.report.run_folder import Run, read_run
-from sdist_ray.report.snapshots import read_snapshot, write_aside
+from sdist_ray.report.colours import heat, pair_colours, palette_colour
+from sdist_ray.report.graph_picture import draw_graph
+from sdist_ray.report.run_folder import Run, read_run, show
+from sdist_ray.report.snapshots import write_aside
 from sdist_ray.report.topology_picture import components, draw_topology
 
-THUMBNAIL_WIDTH = 160
+TEMPLATE = "template.html.j2"
+MOST_EDGE_ROWS = 400
+MOST_CAMERA_ROWS = 1000
+WEBP_QUALITY = 88
 
 
 def write_report(folder: Path) -> Path:
-    """Write topology.png and report.html from what a run's folder holds; the page's path.
+    """Write ``topology.png`` and ``report.html`` into a topology run's folder.
+
+    Args:
+        folder: the folder that the run wrote.
+
+    Returns:
+        The page's path. Both files appear whole or not at all; old ones are replaced.
 
     Raises:
-        InputError: the folder is not a run's.
+        InputError: the folder is not a topology run's, or one of its files is damaged.
     """
+    folder = Path(folder)
     run = read_run(folder)
-    picture = folder / "topology.png"
-    drawn = draw_topology(run, picture)
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
-    page = environment.get_template("template.html.j2").render(
-        picture=_data_uri(picture.read_bytes(), "png"),
-        drawn=drawn,
-        graph=graph_svg(run),
+    drawn = draw_topology(run, folder / "topology.png")
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template(TEMPLATE).render(
+        title=show(str(run.summary.get("name") or folder.resolve().name)),
+        about=_about(run),
         figures=_figures(run),
-        evaluation=_evaluation(run.summary),
-        cameras=_cameras(run),
-        edges=_edges(run),
-        seconds=run.summary.get("seconds"),
-        version=run.summary.get("version", ""),
+        failed=[camera for camera in run.cameras if camera.status == "failed"],
+        evaluation=_evaluation(run.summary.get("evaluation")),
+        topology=_picture_uri(folder / "topology.png"),
+        drawn=drawn,
+        graph=draw_graph(run),
+        edges=_edge_rows(run),
+        all_edges=len(run.edges.links),
+        cameras=_camera_rows(run),
+        all_cameras=len(run.cameras),
+        settings=_settings(run.summary),
         config=run.config,
-        summary=json.dumps(run.summary, indent=2),
+        version=str(run.summary.get("version") or ""),
     )
     path = folder / "report.html"
-    write_aside(path, page.encode())
+    # Text from file names may hold surrogates, which no page can.
+    write_aside(path, html.encode("utf-8", "replace"))
     return path
 
 
-def _figures(run: Run) -> list[tuple[str, str]]:
-    """The key figures: label and value."""
-    good = sum(camera.status == "ok" for camera in run.cameras)
-    topology = run.summary.get("topology", {})
-    rates = run.summary.get("rates", {})
-    figures = [
-        ("cameras", f"{good} of {len(run.cameras)}"),
-        ("links", f"{topology.get('links', len(run.links.camera_a)):,}"),
-        ("edges", f"{topology.get('edges', len(run.edges.camera_a)):,}"),
-        ("components", f"{topology.get('components', '–')}"),
-        ("camera ticks", f"{run.summary.get('camera_ticks', 0):,}"),
-    ]
-    if rates.get("frames_per_s"):
-        figures.append(("frames a second", f"{rates['frames_per_s']:,.0f}"))
-    return figures
+def _number(value: object) -> str:
+    """A number for reading: thousands apart, no more digits than mean something."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "–"
+    if not np.isfinite(value):
+        return "–"
+    if isinstance(value, int) or abs(value) >= 100:
+        return f"{round(value):,}".replace(",", "\u202f")
+    return f"{value:.3g}"
 
 
-def _evaluation(summary: Any) -> list[dict[str, Any]]:
-    found = summary.get("evaluation") or {}
-    return [
-        {"level": level, **found[level]}
-        for level in ("windows", "cameras")
-        if isinstance(found.get(level), dict)
-    ]
+def _within(summary: Mapping[str, Any], *keys: str) -> Any:
+    value: Any = summary
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
-def _cameras(run: Run) -> list[dict[str, Any]]:
+def _about(run: Run) -> str:
+    """When, from what, with what: one line, of what the summary knows."""
+    summary, parts = run.summary, []
+    started = summary.get("started")
+    if isinstance(started, int | float) and not isinstance(started, bool):
+        parts.append(f"{datetime.fromtimestamp(started).astimezone():%d %B %Y, %H:%M}")
+    elif started:
+        try:
+            parts.append(f"{datetime.fromisoformat(str(started)):%d %B %Y, %H:%M %Z}".strip())
+        except ValueError:
+            parts.append(str(started))
+    source = summary.get("source")
+    kind = source.get("kind") if isinstance(source, Mapping) else source
+    parts += [f"source {kind}"] if kind else []
+    name = _within(summary, "runtime", "name") or summary.get("runtime")
+    parts += [f"runtime {name}"] if isinstance(name, str) else []
+    seconds = summary.get("seconds")
+    if isinstance(seconds, int | float):
+        parts.append(f"{_number(seconds)} s")
+    return show(" · ".join(parts))
+
+
+def _figures(run: Run) -> list[dict[str, str]]:
+    """Key figures: value, what it is, and a remark."""
+    ok = sum(camera.status != "failed" for camera in run.cameras)
+    failed = len(run.cameras) - ok
     component = components(run)
-    most = 1.0 if run.occupied is None else float(max(1, run.occupied.max(initial=1)))
-    entries = []
-    for place, camera in enumerate(run.cameras):
-        total = (camera.available or 0) + (camera.unavailable or 0)
-        entries.append(
+    alone = int((component < 0).sum())
+    available = [c.available for c in run.cameras if c.available is not None]
+    unavailable = sum(c.unavailable or 0 for c in run.cameras)
+    rate = _within(run.summary, "rates", "frames_per_s")
+    figures = [
+        ("cameras", _number(ok), f"{failed} failed" if failed else "none failed"),
+        ("camera ticks", _number(sum(available)) if available else "–",
+         f"{_share(sum(available), unavailable)} available" if available else ""),
+        ("window links", _number(len(run.links.score)), ""),
+        ("camera edges", _number(len(run.edges.links)),
+         f"{int(run.edges.transit.sum())} by transit" if run.edges.transit.any() else ""),
+        ("components", _number(int(component.max(initial=-1)) + 1),
+         f"{alone} camera{'s' if alone != 1 else ''} alone" if alone else ""),
+    ]  # fmt: skip
+    if rate is not None:
+        figures.append(("frames / s", _number(rate), ""))
+    return [{"name": n, "value": v, "remark": r} for n, v, r in figures]
+
+
+def _share(part: int, rest: int) -> str:
+    return f"{100 * part / (part + rest):.1f} %" if part + rest else "–"
+
+
+def _evaluation(evaluation: object) -> list[dict[str, Any]]:
+    """Precision and recall of whatever was evaluated, windows and cameras first."""
+    if not isinstance(evaluation, Mapping):
+        return []
+    rows = []
+    for name, title in (("windows", "Windows"), ("cameras", "Cameras")):
+        scores = evaluation.get(name)
+        if isinstance(scores, Mapping):
+            bars = [
+                {"name": key, "text": f"{value:.3f}", "percent": round(100 * min(max(value, 0), 1), 1)}
+                for key in ("precision", "recall")
+                if isinstance(value := scores.get(key), int | float) and np.isfinite(value)
+            ]
+            others = [
+                f"{key.replace('_', ' ')} {_number(value)}"
+                for key, value in scores.items()
+                if key not in ("precision", "recall") and isinstance(value, int | float)
+            ]
+            rows.append({"title": title, "bars": bars, "remark": " · ".join(others)})
+    return rows
+
+
+def _edge_rows(run: Run) -> list[dict[str, Any]]:
+    edges, rows = run.edges, []
+    colours = pair_colours(edges.camera_a, edges.camera_b)
+    most = max(int(edges.links.max(initial=0)), 1)
+    for edge in range(min(len(edges.links), MOST_EDGE_ROWS)):
+        mean = float(edges.transit_mean_s[edge])
+        rows.append(
             {
-                "camera": camera,
-                "colour": palette_colour(int(component[place])),
-                "component": int(component[place]),
-                "share": None if not total else (camera.available or 0) / total,
-                "thumbnail": _thumbnail(run, place, most),
+                "colour": colours[edge],
+                "a": run.cameras[int(edges.camera_a[edge])].id,
+                "b": run.cameras[int(edges.camera_b[edge])].id,
+                "kind": "transit" if edges.transit[edge] else "overlap",
+                "time": f"{mean:.1f} s" if np.isfinite(mean) else "",
+                "links": _number(int(edges.links[edge])),
+                "percent": round(100 * int(edges.links[edge]) / most, 1),
+                "score": f"{float(edges.score[edge]):.3f}",
             }
         )
-    return entries
+    return rows
 
 
-def _thumbnail(run: Run, place: int, most: float) -> str | None:
-    """The camera's snapshot, tinted by how often its windows were occupied."""
-    image = read_snapshot(run.folder, run.cameras[place].id)
-    tint: npt.NDArray[np.uint8] | None = None
-    if run.occupied is not None:
-        tint = heat(run.occupied[place], run.grid.columns, most)
-    if image is None and tint is None:
-        return None
-    if image is None:
-        assert tint is not None
-        image = tint
-    height = max(1, round(image.shape[0] * THUMBNAIL_WIDTH / image.shape[1]))
-    small = cv2.resize(image, (THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA)
-    if tint is not None:
-        layer = cv2.resize(tint, (THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_LINEAR)
-        small = cv2.addWeighted(small, 0.55, layer, 0.45, 0)
-    _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 85])
-    return _data_uri(data.tobytes(), "jpeg")
+def _camera_rows(run: Run) -> list[dict[str, Any]]:
+    """Rows of the table of cameras: failed ones and those with warnings first, as they want a look."""
+    component = components(run)
+    order = sorted(
+        range(len(run.cameras)),
+        key=lambda c: (run.cameras[c].status != "failed", not run.cameras[c].warnings),
+    )
+    ends = np.concatenate([run.edges.camera_a, run.edges.camera_b])
+    degree = np.bincount(ends, minlength=len(run.cameras))
+    positive = run.occupied[run.occupied > 0] if run.occupied is not None else np.empty(0)
+    most = float(np.quantile(positive, 0.98)) if len(positive) else 1.0
+    rows = []
+    for number in order[:MOST_CAMERA_ROWS]:
+        camera, part = run.cameras[number], int(component[number])
+        known = camera.available is not None
+        total = (camera.available or 0) + (camera.unavailable or 0)
+        percent = 100 * (camera.available or 0) / total if total else 0.0
+        rows.append(
+            {
+                "state": camera,
+                "colour": palette_colour(part) if part >= 0 else "#cfd5dc",
+                "component": str(part + 1) if part >= 0 else "–",
+                "neighbours": int(degree[number]),
+                "frames": _number(camera.frames),
+                "available": f"{percent:.1f} %" if known and total else "–",
+                "percent": round(percent, 1),
+                "heat": None
+                if run.occupied is None
+                else _uri(heat(run.occupied[number], run.grid.columns, most), ".png"),
+            }
+        )
+    return rows
 
 
-def _edges(run: Run) -> list[dict[str, Any]]:
-    edges = run.edges
-    order = np.argsort(-edges.links, kind="stable")
-    return [
-        {
-            "a": run.cameras[edges.camera_a[k]].id,
-            "b": run.cameras[edges.camera_b[k]].id,
-            "links": int(edges.links[k]),
-            "score": float(edges.score[k]),
-        }
-        for k in order
+def _settings(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The run's settings, of what the summary knows."""
+    grid = summary.get("grid")
+    rows = [
+        (key, show(_number(value) if isinstance(value, float) else str(value)))
+        for key in ("command", "fps", "tolerance", "threshold", "estimator", "backend", "device")
+        if isinstance(value := summary.get(key), str | int | float)
     ]
+    if isinstance(grid, Mapping):
+        rows.append(("grid", f"{grid.get('columns', '?')} × {grid.get('rows', '?')} windows"))
+    for group in ("runtime", "rates"):
+        values = summary.get(group)
+        if isinstance(values, Mapping):
+            scalars = {k: v for k, v in values.items() if isinstance(v, str | int | float)}
+            shown = (f"{k.replace('_', ' ')} {v if isinstance(v, str) else _number(v)}"
+                     for k, v in scalars.items())  # fmt: skip
+            rows.append((group, show(", ".join(shown))))
+    return rows
 
 
-def _data_uri(data: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+def _picture_uri(path: Path) -> str:
+    """The picture for the page: a tenth of the PNG's bytes, and no difference to the eye."""
+    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError(f"{path}: just written and not readable")
+    # WebP holds no side longer than 16383 pixels.
+    if max(image.shape) > 16_000:
+        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+    return _uri(cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8), ".webp")
+
+
+def _uri(image_rgb: npt.NDArray[np.uint8], kind: str) -> str:
+    bgr = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
+    quality = [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY] if kind == ".webp" else []
+    _, data = cv2.imencode(kind, bgr, quality)
+    return f"data:image/{kind[1:]};base64," + base64.b64encode(data.tobytes()).decode("ascii")
