@@ -1,0 +1,58 @@
+"""The layout is the architecture: imports run down the floors of the design, and there are no circles."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import sdist_ray
+
+PACKAGE = Path(sdist_ray.__file__).parent
+FLOORS = {
+    "errors": 0,
+    "occupancy": 1, "detection": 1, "video": 1,
+    "exclusion": 2, "cameras": 2,
+    "topology": 3, "simulation": 3, "settings": 3,
+    "coordinator": 5, "report": 5,
+    "runtime": 6, "jobs": 7, "cli": 8, "__main__": 9,
+}  # fmt: skip
+# Video and detection read a camera's own description; cameras know only the grid.
+SIDEWAYS = {("video", "cameras"), ("detection", "cameras")}
+PURE = ("occupancy", "exclusion", "topology", "coordinator")
+HEAVY = {"ray", "cv2", "hydra", "omegaconf", "pyarrow"}
+
+
+def room(path):
+    inside = path.relative_to(PACKAGE).parts
+    return inside[0] if len(inside) > 1 else path.stem
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_down_the_floors(path):
+    here = room(path)
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        if top == "sdist_ray" and rest:
+            there = rest.split(".")[0]
+            if there != here and (here, there) not in SIDEWAYS:
+                assert FLOORS[there] <= FLOORS[here], f"{path.name} imports {name}, which is above it"
+                assert here == "jobs" or there != "jobs", f"{path.name} imports a job"
+        if here in PURE and path.name != "recording.py":
+            assert top not in HEAVY, f"{path.name} imports {top}"
+        if top == "ray":
+            assert path.parent.name == "ray", f"{path.name} imports ray"
+
+
+def test_files_stay_small():
+    assert not {path.name: n for path in FILES if (n := len(path.read_text().splitlines())) > 360}
