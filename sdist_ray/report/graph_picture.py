@@ -10,8 +10,8 @@ from markupsafe import Markup, escape
 
 from sdist_ray.report.arrange import layout
 from sdist_ray.report.colours import palette_colour
+from sdist_ray.report.network import components, edge_weights, most_linked, shorten
 from sdist_ray.report.run_folder import Run
-from sdist_ray.report.topology_picture import components, edge_weights, most_linked, shorten
 
 Floats = npt.NDArray[np.float64]
 

@@ -15,9 +15,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sdist_ray.report.colours import heat, pair_colours, palette_colour
 from sdist_ray.report.graph_picture import draw_graph
+from sdist_ray.report.network import components
 from sdist_ray.report.run_folder import Run, read_run, show
 from sdist_ray.report.snapshots import write_aside
-from sdist_ray.report.topology_picture import components, draw_topology
+from sdist_ray.report.topology_picture import draw_topology
 
 TEMPLATE = "template.html.j2"
 MOST_EDGE_ROWS = 400

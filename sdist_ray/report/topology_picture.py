@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,26 +10,26 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection, PatchCollection, PathCollection
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
-from matplotlib.path import Path as Curve
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from sdist_ray.report.arrange import Arrangement, arrange
 from sdist_ray.report.colours import INK, MUTED, heat, pair_colours, palette_colour, quieten
+from sdist_ray.report.link_picture import (
+    Box,
+    draw_links,
+    draw_transits,
+    links_to_draw,
+    tint_windows,
+)
+from sdist_ray.report.network import components, edge_weights, most_linked, shorten
 from sdist_ray.report.run_folder import Run
 from sdist_ray.report.snapshots import read_snapshot, write_aside
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Box = tuple[float, float, float, float]
-"""Left, top, width, height of a camera's view, in inches from the figure's top left."""
-
 MOST_PANELS = 240
-MOST_CURVES = 700
-LEAST_PER_EDGE = 3
 DOTS_PER_INCH = 170
 WIDTH = 14.0
 LABEL = 0.24
@@ -67,24 +66,14 @@ def draw_topology(run: Run, path: Path) -> Drawn:
     places = arrange(edge_weights(run, chosen), panel_aspect=aspect)
     figure, boxes, scale = _sheet(places, chosen, images, aspect)
     axes = figure.axes[0]
-    tiny = scale < 0.55
     for camera, box in boxes.items():
         colour = palette_colour(int(component[camera])) if component[camera] >= 0 else None
         _panel(figure, run, camera, box, images[camera], colour, scale)
-    rows = _links_drawn(run, boxes)
+    rows = links_to_draw(run, boxes)
     colours = pair_colours(run.edges.camera_a, run.edges.camera_b)
-    _tint_windows(figure, run, boxes, rows, colours)
-    _draw_transits(figure, run, boxes, colours)
-    for edge, which in rows.items():
-        curves = _curves(run, which, boxes)
-        alpha = 0.9 * max(0.35, min(1.0, 6 / math.sqrt(max(len(which), 1)) / 2))
-        width = (0.65 if tiny else 1.0) * max(scale, 0.5)
-        under = PathCollection(curves, facecolors="none", edgecolors="white", linewidths=width + 1.1)
-        under.set(alpha=0.35, capstyle="round", zorder=4)
-        over = PathCollection(curves, facecolors="none", edgecolors=colours[edge], linewidths=width)
-        over.set(alpha=alpha, capstyle="round", zorder=5)
-        axes.add_collection(under, autolim=False)
-        axes.add_collection(over, autolim=False)
+    tint_windows(axes, run, boxes, rows, colours)
+    draw_links(axes, run, boxes, rows, colours)
+    draw_transits(axes, run, boxes, colours)
     _save(figure, path)
     drawn = sum(len(which) for which in rows.values())
     return Drawn(len(chosen), len(run.cameras), drawn, len(run.links.score))
@@ -144,13 +133,12 @@ def _panel(
     """One camera: its view, its grid, its name. A camera without edges (no colour) stays in the back."""
     axes, state = figure.axes[0], run.cameras[camera]
     left, top, wide, high = box
-    ground = quieten(image, 0.45, 0.12) if colour else quieten(image, 0.1, 0.62)
+    ground = quieten(image, 0.6, 0.2) if colour else quieten(image, 0.1, 0.62)
     extent = (left, left + wide, top + high, top)
     axes.imshow(ground, extent=extent, aspect="auto", interpolation="bilinear", zorder=1)
     if scale > 0.3:
         axes.add_collection(_grid_lines(run, box, 0.28 if colour else 0.16), autolim=False)
-    edge = colour or "#cfd5dc"
-    line = 1.5 * max(scale, 0.4) if colour else 0.8
+    edge, line = ("#46525f", 0.9 * max(scale, 0.5)) if colour else ("#cfd5dc", 0.8)
     axes.add_patch(Rectangle((left, top), wide, high, fill=False, ec=edge, lw=line, zorder=3))
     size = max(4.2, min(9.5, 9.5 * scale + 2.2))
     inch = size / 72

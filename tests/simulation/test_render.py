@@ -66,7 +66,8 @@ def test_a_figure_stands_where_its_feet_project_and_is_as_tall_as_it_should_be(s
     rows, columns = np.nonzero(changed)
     crown = camera.project(np.array([[*place, 1.75]]))[0]
     assert abs(rows.min() - crown[1]) < 4
-    assert abs(rows.max() - 80.0) < 6  # shoes and the shadow reach a little below
+    # Shoes and the shadow reach a little below: by less than a fifth of the figure.
+    assert abs(rows.max() - 80.0) < (80.0 - crown[1]) / 5 + 1
     assert abs(np.median(columns) - (80.0 + crown[0]) / 2) < 4
 
 
