@@ -88,8 +88,9 @@ class Collator:
         """
         self._closed = index
         rows = Rows.concatenate(self._pending.pop(index, []))
-        order = np.lexsort((rows.camera, rows.tick))
-        if not (order[1:] > order[:-1]).all():
-            rows = rows.take(order)
+        tick, camera = rows.tick, rows.camera
+        later = (tick[1:] > tick[:-1]) | ((tick[1:] == tick[:-1]) & (camera[1:] >= camera[:-1]))
+        if not later.all():
+            rows = rows.take(np.lexsort((camera, tick)))
         entry = range_of_rows(rows, index, self._cameras, self._grid, self._clock)
         return rows, entry
