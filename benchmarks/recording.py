@@ -2,8 +2,8 @@
 
     python -m benchmarks.recording [--cameras 200] [--minutes 10] [--rounds 5]
 
-Half a person per camera on average, 10 FPS. "decode" reads all rows; "ranges" also collates them into the words
-that exclusion counts.
+Half a person per camera on average, 10 FPS. "decode" reads all rows; "ranges" also collates them into the
+words that exclusion counts.
 """
 
 from __future__ import annotations

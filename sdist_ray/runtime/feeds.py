@@ -6,6 +6,7 @@ place in its inputs.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -246,7 +247,8 @@ class RecordingFeed:
         self._network = network
         self._recording: Recording = open_recording(path)
         self._batches = self._recording.batches(feet)
-        self._kept: list[Rows] = []
+        self._kept: deque[Rows] = deque()
+        self._taken = 0
         self._newest: int | None = None
         self._reports: list[CameraReport] = []
 
@@ -269,13 +271,18 @@ class RecordingFeed:
                 self._kept.append(rows)
                 self._newest = int(rows.tick[-1])
         out: list[Rows] = []
-        while self._kept and int(self._kept[0].tick[0]) < end:
-            head = self._kept.pop(0)
+        while self._kept and int(self._kept[0].tick[self._taken]) < end:
+            head = self._kept[0]
             cut = int(np.searchsorted(head.tick, end))
-            out.append(head.slice(0, cut))
-            if cut < len(head.tick):
-                self._kept.insert(0, head.slice(cut, len(head.tick)))
-        upcoming = self._network.clock.range_of(int(self._kept[0].tick[0])) if self._kept else None
+            out.append(head.slice(self._taken, cut))
+            # A batch holds many ranges: what is left of it stays where it is.
+            self._taken = cut
+            if cut == len(head.tick):
+                self._kept.popleft()
+                self._taken = 0
+        upcoming = None
+        if self._kept:
+            upcoming = self._network.clock.range_of(int(self._kept[0].tick[self._taken]))
         return Delivery(Rows.concatenate(out), upcoming)
 
     def report(self) -> list[CameraReport]:
