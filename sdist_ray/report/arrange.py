@@ -181,9 +181,9 @@ def _improve(slot: Ints, wanted: Floats, between: Floats) -> Ints:
     """
     slot = slot.copy()
     cameras = len(slot)
+    # cost[i, s]: what camera i pays in slot s while the others stay.
+    cost = wanted @ between[slot]
     for _ in range(4 * cameras):
-        # cost[i, s]: what camera i pays in slot s while the others stay.
-        cost = wanted @ between[slot]
         moved = cost[:, slot]
         own = np.diag(moved)
         change = moved + moved.T - own[:, None] - own[None]
@@ -191,5 +191,7 @@ def _improve(slot: Ints, wanted: Floats, between: Floats) -> Ints:
         i, j = np.unravel_index(change.argmin(), change.shape)
         if change[i, j] > -1e-9:
             break
+        nearer = between[slot[j]] - between[slot[i]]
+        cost += np.outer(wanted[:, i] - wanted[:, j], nearer)
         slot[[i, j]] = slot[[j, i]]
     return slot

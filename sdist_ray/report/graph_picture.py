@@ -33,7 +33,7 @@ def draw_graph(run: Run) -> Markup:
     chosen = chosen[component[chosen] >= 0]
     if not len(chosen):
         return Markup("")
-    position, height = _fit(layout(edge_weights(run, chosen)))
+    position, height = _fit(edge_weights(run, chosen), component[chosen])
     place = dict(zip(chosen.tolist(), position.tolist(), strict=True))
     radius = max(4.0, min(13.0, 70 / math.sqrt(len(chosen))))
     parts = [_edge(run, edge, place, component) for edge in range(len(run.edges.links))]
@@ -44,17 +44,38 @@ def draw_graph(run: Run) -> Markup:
     return head.format(round(WIDTH), round(height)) + Markup("").join(parts) + Markup("</svg>")
 
 
-def _fit(position: Floats) -> tuple[Floats, float]:
-    """Positions on a canvas of the usual width, lying down where the layout stands up, and its height."""
-    size = np.ptp(position, axis=0)
-    if size[1] > size[0]:
-        position, size = position[:, ::-1], size[::-1]
-    scale = (WIDTH - 2 * MARGIN) / max(float(size[0]), 1e-9)
+def _fit(weights: Floats, component: npt.NDArray[np.int64]) -> tuple[Floats, float]:
+    """Positions on a canvas of the usual width, and its height.
+
+    Each component is laid out by itself, lying down, and set on shelves, the largest first: laid out
+    together, components would leave the picture mostly empty.
+
+    Args:
+        weights: (nodes, nodes).
+        component: (nodes,), 0 is the largest.
+    """
+    position = np.zeros((len(weights), 2))
+    sizes = []
+    for number in np.unique(component):
+        of = component == number
+        part = layout(weights[np.ix_(of, of)])
+        part = part - part.mean(axis=0)
+        part = part @ np.linalg.svd(part, full_matrices=False)[2].T
+        position[of] = part - part.min(axis=0)
+        sizes.append((number, np.ptp(part, axis=0)))
+    shelf = max(max(size[0] for _, size in sizes), 1.6 * sum((s + 1).prod() for _, s in sizes) ** 0.5)
+    x = y = deep = 0.0
+    for number, size in sizes:
+        if x and x + size[0] > shelf:
+            x, y, deep = 0.0, y + deep + 1.0, 0.0
+        position[component == number] += [x, y]
+        x, deep = x + size[0] + 1.0, max(deep, size[1])
+    extent = np.ptp(position, axis=0)
+    room = WIDTH - 2 * MARGIN
     # Few cameras need no large picture, and a wide graph is not stretched to be high.
-    scale = min(scale, 150.0, 460.0 / max(float(size[1]), 1e-9))
-    middle = (position.min(axis=0) + position.max(axis=0)) / 2
-    height = float(size[1]) * scale + 2 * MARGIN
-    return (position - middle) * scale + [WIDTH / 2, height / 2], height
+    scale = min(room / max(extent[0], 1e-9), 130.0, 460.0 / max(extent[1], 1e-9))
+    shift = [(WIDTH - extent[0] * scale) / 2, MARGIN - 16]
+    return (position - position.min(axis=0)) * scale + shift, float(extent[1] * scale) + 2 * MARGIN - 16
 
 
 def _edge(run: Run, edge: int, place: dict[int, list[float]], component: npt.NDArray[np.int64]) -> Markup:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection, PathCollection
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Circle, Rectangle
 from matplotlib.path import Path as Curve
 
 from sdist_ray.report.run_folder import Run
@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 Box = tuple[float, float, float, float]
 """Left, top, width, height of a camera's view, in inches from the figure's top left."""
 
-MOST_CURVES = 480
+MOST_CURVES = 400
 LEAST_PER_EDGE = 3
 
 
@@ -73,7 +73,7 @@ def _curves(run: Run, rows: Ints, boxes: dict[int, Box]) -> list[Curve]:
     """
     start = _window_centres(run, run.links.camera_a[rows], run.links.window_a[rows], boxes)
     end = _window_centres(run, run.links.camera_b[rows], run.links.window_b[rows], boxes)
-    third, two_thirds = _middle_line(start.mean(axis=0), end.mean(axis=0), _reach(boxes))
+    third, two_thirds = _middle_line(start.mean(axis=0), end.mean(axis=0), boxes)
     one = 0.7 * third + 0.3 * (start + (end - start) * 0.34)
     two = 0.7 * two_thirds + 0.3 * (start + (end - start) * 0.66)
     codes = [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4]
@@ -137,7 +137,7 @@ def draw_transits(axes: Axes, run: Run, boxes: dict[int, Box], colours: tuple[st
         a, b = int(run.edges.camera_a[edge]), int(run.edges.camera_b[edge])
         if a in boxes and b in boxes:
             ends = np.array([(left + w / 2, top + h / 2) for left, top, w, h in (boxes[a], boxes[b])])
-            middle = _middle_line(ends[0], ends[1], _reach(boxes))
+            middle = _middle_line(ends[0], ends[1], boxes)
             codes = [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4]
             curve = Curve(np.array([ends[0], *middle, ends[1]]), codes)
             for colour, width, order in (("white", 4.2, 5.5), (colours[edge], 2.0, 5.6)):
@@ -146,7 +146,9 @@ def draw_transits(axes: Axes, run: Run, boxes: dict[int, Box], colours: tuple[st
                 if colour != "white":
                     line.set_linestyle((0, (3, 2)))
                 axes.add_collection(line, autolim=False)
-            axes.scatter(*ends.T, s=26, c=colours[edge], edgecolors="white", linewidths=1.2, zorder=5.7)
+            for x, y in ends:
+                dot = Circle((x, y), 0.05, fc=colours[edge], ec="white", lw=1.2, zorder=5.7)
+                axes.add_patch(dot)
 
 
 def _reach(boxes: dict[int, Box]) -> float:
@@ -154,9 +156,27 @@ def _reach(boxes: dict[int, Box]) -> float:
     return float(np.median([box[2] for box in boxes.values()]))
 
 
-def _middle_line(start: Floats, end: Floats, reach: float) -> tuple[Floats, Floats]:
-    """Control points of a curve from start to end, set off to its left by more the further it goes."""
+def _middle_line(start: Floats, end: Floats, boxes: dict[int, Box]) -> tuple[Floats, Floats]:
+    """Control points of the curve that an edge follows from start to end.
+
+    Between neighbours it is bowed a little. Where a third view lies half way, it is bowed past that view,
+    on the side of the picture's middle, so that nobody takes the links for that view's own.
+    """
     way = end - start
-    far = float(np.hypot(*way)) > 1.55 * reach
-    side = np.array([way[1], -way[0]]) * (0.3 if far else 0.12)
-    return start + way * 0.34 + side, start + way * 0.66 + side
+    normal = np.array([way[1], -way[0]]) / max(float(np.hypot(*way)), 1e-9)
+    spans = np.array(list(boxes.values()))
+    half_way = (start + end) / 2
+    inside = (half_way > spans[:, :2]) & (half_way < spans[:, :2] + spans[:, 2:])
+    own = ((start > spans[:, :2]) & (start < spans[:, :2] + spans[:, 2:])).all(axis=1)
+    own |= ((end > spans[:, :2]) & (end < spans[:, :2] + spans[:, 2:])).all(axis=1)
+    between = np.flatnonzero(inside.all(axis=1) & ~own)
+    side = normal * 0.12 * float(np.hypot(*way))
+    if len(between):
+        left, top, wide, high = spans[between[0]]
+        middle = (spans[:, :2] + spans[:, 2:] / 2).mean(axis=0)
+        if normal @ (middle - half_way) < 0:
+            normal = -normal
+        beyond = np.abs(normal) @ [wide, high] / 2 - normal @ (half_way - [left + wide / 2, top + high / 2])
+        # A cubic's middle is three quarters as far out as its control points.
+        side = normal * (beyond + 0.12) / 0.75
+    return start + way * 0.3 + side, start + way * 0.7 + side

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from sdist_ray.report.graph_picture import draw_graph
 from sdist_ray.report.network import components
 from sdist_ray.report.run_folder import Run, read_run, show
 from sdist_ray.report.snapshots import write_aside
-from sdist_ray.report.topology_picture import draw_topology
+from sdist_ray.report.topology_picture import Drawn, draw_topology
 
 TEMPLATE = "template.html.j2"
 MOST_EDGE_ROWS = 400
 MOST_CAMERA_ROWS = 1000
 WEBP_QUALITY = 88
+CSS_PIXELS_PER_INCH = 96
 
 
 def write_report(folder: Path) -> Path:
@@ -55,7 +56,8 @@ def write_report(folder: Path) -> Path:
         failed=[camera for camera in run.cameras if camera.status == "failed"],
         evaluation=_evaluation(run.summary.get("evaluation")),
         topology=_picture_uri(folder / "topology.png"),
-        drawn=drawn,
+        topology_width=round(drawn.width_inches * CSS_PIXELS_PER_INCH),
+        caption=_caption(drawn),
         graph=draw_graph(run),
         edges=_edge_rows(run),
         all_edges=len(run.edges.links),
@@ -94,7 +96,7 @@ def _about(run: Run) -> str:
     summary, parts = run.summary, []
     started = summary.get("started")
     if isinstance(started, int | float) and not isinstance(started, bool):
-        parts.append(f"{datetime.fromtimestamp(started).astimezone():%d %B %Y, %H:%M}")
+        parts.append(f"{datetime.fromtimestamp(started, UTC):%d %B %Y, %H:%M} UTC")
     elif started:
         try:
             parts.append(f"{datetime.fromisoformat(str(started)):%d %B %Y, %H:%M %Z}".strip())
@@ -133,6 +135,30 @@ def _figures(run: Run) -> list[dict[str, str]]:
     if rate is not None:
         figures.append(("frames / s", _number(rate), ""))
     return [{"name": n, "value": v, "remark": r} for n, v, r in figures]
+
+
+def _caption(drawn: Drawn) -> str:
+    """What the reader of the topology picture sees, and how much of the run is on it."""
+    part = drawn.links < drawn.all_links
+    shown = (
+        f"{_number(drawn.links)} of {_number(drawn.all_links)} links are drawn:"
+        " strong ones, spread over the windows."
+    )
+    sentences = [
+        "Related cameras are near each other.",
+        "A curve joins two windows that see the same place; each pair of cameras has one colour.",
+        shown if part else "All links are drawn." if drawn.links else "No links were found.",
+    ]
+    if drawn.cameras < drawn.all_cameras:
+        sentences.append(
+            f"The {drawn.cameras} most linked of {_number(drawn.all_cameras)} cameras are shown."
+        )
+    sentences += [
+        "The dot beside a name tells the connected component; cameras related to none are pale.",
+        "A dashed curve is a way that people walk between views that share nothing.",
+        "A view without a picture shows how often its windows were occupied.",
+    ]
+    return " ".join(sentences)
 
 
 def _share(part: int, rest: int) -> str:

@@ -40,13 +40,15 @@ GUTTER = 0.26
 class Drawn:
     """What a picture shows of what there is.
 
-    ``cameras`` and ``links`` are drawn ones, ``all_cameras`` and ``all_links`` those of the run.
+    ``cameras`` and ``links`` are drawn ones, ``all_cameras`` and ``all_links`` those of the run;
+    at ``width_inches`` its letters have the size meant for reading.
     """
 
     cameras: int
     all_cameras: int
     links: int
     all_links: int
+    width_inches: float
 
 
 def draw_topology(run: Run, path: Path) -> Drawn:
@@ -76,7 +78,8 @@ def draw_topology(run: Run, path: Path) -> Drawn:
     draw_transits(axes, run, boxes, colours)
     _save(figure, path)
     drawn = sum(len(which) for which in rows.values())
-    return Drawn(len(chosen), len(run.cameras), drawn, len(run.links.score))
+    width = float(figure.get_figwidth())
+    return Drawn(len(chosen), len(run.cameras), drawn, len(run.links.score), width)
 
 
 def _view(run: Run, camera: int) -> npt.NDArray[np.uint8]:
