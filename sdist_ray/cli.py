@@ -61,6 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         return _complain(_setting_problem(error, command))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         if error.errno is None:
             raise
@@ -79,12 +83,18 @@ def _run(command: str, overrides: Sequence[str]) -> None:
     ConfigStore.instance().store(name=f"{command}_schema", node=COMMANDS[command])
     job = importlib.import_module(f"sdist_ray.jobs.{command}")
 
+    errors: list[Exception] = []
+
     def task(config: DictConfig) -> None:
         if HydraConfig.get().mode == RunMode.MULTIRUN and "output" in config:
             config.output = HydraConfig.get().runtime.output_dir
-        settings: Any = OmegaConf.to_object(config)
-        settings.check()
-        job.run(settings, OmegaConf.to_yaml(config, resolve=True))
+        # Hydra would print a line of its own about an error that passed through it.
+        try:
+            settings: Any = OmegaConf.to_object(config)
+            settings.check()
+            job.run(settings, OmegaConf.to_yaml(config, resolve=True))
+        except (InputError, OSError, OmegaConfBaseException) as error:
+            errors.append(error)
 
     decorate: Callable[[Any], Callable[[], None]] = hydra.main(
         version_base="1.3", config_path=str(conf_folder()), config_name=command
@@ -95,6 +105,8 @@ def _run(command: str, overrides: Sequence[str]) -> None:
         decorate(task)()
     finally:
         sys.argv = before
+    if errors:
+        raise errors[0]
 
 
 def _setting_problem(error: Exception, command: str) -> str:

@@ -121,6 +121,7 @@ def refused(capsys, *arguments):
     """The one line that a command ends with."""
     code = main(list(arguments))
     error = capsys.readouterr().err
+    assert "Error executing" not in error
     complaints = [line for line in error.splitlines() if line.startswith("sdist-ray: error: ")]
     assert code == 2
     assert len(complaints) == 1
@@ -160,6 +161,12 @@ FILES = ("topology", "source=files", "runtime=local")
 def test_bad_input_ends_in_one_line(capsys, tmp_path, monkeypatch, arguments, says):
     monkeypatch.chdir(tmp_path)
     assert says in refused(capsys, *arguments)
+
+
+def test_a_cluster_that_is_not_there_is_said_at_once(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    line = refused(capsys, "topology", f"output={tmp_path}/o")
+    assert "no Ray cluster at RAY_ADDRESS=127.0.0.1:1" in line
 
 
 def test_two_cameras_of_one_id_are_refused(capsys, site, tmp_path):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 
+from sdist_ray.cameras.camera import without_credentials
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.padding import PaddedRange
 from sdist_ray.runtime.base import Advanced, Answer, Applied, FeedFactory, Opened
@@ -20,6 +23,7 @@ from sdist_ray.topology.links import DirectedLinks
 
 SHARDS_SHARE = 0.25
 """Of the CPUs, for all shards together; workers, which decode and detect, get the rest."""
+CONNECT_TIMEOUT_S = 5.0
 OBJECT_STORE_BYTES = 512 << 20
 # A call that were made again would count twice.
 ACTOR_OPTIONS = {"max_restarts": 0, "max_task_retries": 0}
@@ -39,7 +43,10 @@ def ray_session() -> Iterator[int]:
         "logging_level": logging.ERROR,
         "configure_logging": True,
     }
-    if not os.environ.get("RAY_ADDRESS"):
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        _check_answers(address)
+    else:
         # Nothing here needs accelerators, and Ray would warn of how it hides them in a later version.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         options |= {
@@ -59,6 +66,19 @@ def ray_session() -> Iterator[int]:
         yield max(1, int(ray.cluster_resources().get("CPU", 1)))
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raise InputError when nothing listens at host:port; Ray itself would try for minutes."""
+    parts = urlsplit(address if "://" in address else f"ray://{address}")
+    try:
+        if parts.hostname and parts.port:
+            socket.create_connection((parts.hostname, parts.port), CONNECT_TIMEOUT_S).close()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no Ray cluster at RAY_ADDRESS={without_credentials(address)} ({error}); "
+            "start one, or unset it to run on this machine"
+        ) from error
 
 
 def parallel_map(
