@@ -132,7 +132,7 @@ def _complain(message: str) -> int:
 
 def _kept(interrupt: BaseException) -> str:
     kept = "; ".join(getattr(interrupt, "__notes__", []))
-    return f"; {kept}" if kept else "; nothing was written"
+    return f"; {kept}" if kept else "; no results were written"
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -86,8 +86,15 @@ def render_videos(folder: Path, site: Site, where: Host) -> list[Camera]:
         if not path.exists()
     ]
     if tasks:
-        with progress("rendering", len(tasks), "videos") as update:
-            where.map(render_task, tasks, lambda done: update(done, len(tasks)))
+        try:
+            with progress("rendering", len(tasks), "videos") as update:
+                where.map(render_task, tasks, lambda done: update(done, len(tasks)))
+        except BaseException as error:
+            for partial in videos.glob(".partial-*"):
+                partial.unlink(missing_ok=True)
+            whole = sum(path.exists() for path in paths)
+            error.add_note(f"kept {whole} of {len(paths)} videos in {videos} (the same output=… goes on)")
+            raise
     return [
         Camera(id=name, url=str(path), calibration=calibration)
         for name, path, calibration in zip(site.camera_ids, paths, site.cameras, strict=True)
