@@ -12,7 +12,8 @@ from omegaconf import MISSING
 from sdist_ray.detection.foreground import BACKGROUNDS, ForegroundSettings
 from sdist_ray.detection.mixture import MixtureSettings
 from sdist_ray.errors import InputError
-from sdist_ray.exclusion.dense import POLICIES
+from sdist_ray.exclusion.store import POLICIES
+from sdist_ray.exclusion.tile import STORES
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import MAX_TOLERANCE
@@ -20,7 +21,6 @@ from sdist_ray.simulation.site import SiteSpec
 from sdist_ray.topology.estimators import ESTIMATORS
 
 SOURCES = ("site", "files", "recording")
-STORES = ("dense",)
 RUNTIMES = ("local", "ray")
 
 
@@ -188,7 +188,7 @@ class TopologyJob(NetworkSettings):
         super().check()
         counting, topology = self.exclusion, self.topology
         require("exclusion.counters", counting.counters, counting.counters in POLICIES, POLICIES)
-        require("exclusion.store", counting.store, counting.store in STORES, STORES)
+        require("exclusion.store", counting.store, counting.store in STORES, tuple(STORES))
         fits = 0 <= counting.tolerance <= MAX_TOLERANCE
         require("exclusion.tolerance", counting.tolerance, fits, f"0 to {MAX_TOLERANCE} ticks")
         known = topology.estimator in ESTIMATORS

@@ -7,11 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdist_ray.detection.mixture import MixtureModel, MixtureSettings, update_mixture
-from sdist_ray.exclusion.tile import Tile, row_stripes
+from sdist_ray.exclusion import dense
+from sdist_ray.exclusion.tile import Counting, Tile
 from sdist_ray.occupancy.block import Clock, OccupancyRange
 from sdist_ray.occupancy.grid import Grid
-from sdist_ray.occupancy.padding import pad_ranges
+from sdist_ray.occupancy.padding import Padding, pad_ranges
 from sdist_ray.occupancy.visits import VisitCounter
+from sdist_ray.partition.plan import row_stripes
 from tests import oracles
 
 
@@ -36,9 +38,10 @@ def to_ranges(occupied, available, clock, first_tick=0, read_only=False):
 
 def count(ranges, grid, clock, tolerance, policy, stripes=1, read_only=False):
     cameras = [f"c{number}" for number in range(len(ranges[0].available))]
-    tiles = [Tile(rows, cameras, grid.windows, policy) for rows in row_stripes(cameras, stripes)]
-    for padded in pad_ranges(ranges, grid, clock, tolerance):
-        for array in (padded.occupied, padded.padded, padded.countable):
+    counting = Counting(Padding(grid, clock, tolerance), policy)
+    tiles = [Tile(rows, cameras, counting) for rows in row_stripes(cameras, stripes)]
+    for padded in pad_ranges(ranges, counting.padding):
+        for array in (padded.occupied.place, padded.occupied.word, padded.padded, padded.countable):
             array.setflags(write=not read_only)
         for tile in tiles:
             assert tile.apply(padded, cameras)
@@ -62,8 +65,14 @@ def networks(draw):
 
 
 @settings(max_examples=60, deadline=None)
-@given(networks(), st.sampled_from(["byte", "wide"]), st.integers(1, 3), st.booleans())
-def test_counts_equal_the_oracle(network, policy, stripes, read_only):
+@given(
+    networks(),
+    st.sampled_from(["byte", "wide"]),
+    st.integers(1, 3),
+    st.booleans(),
+    st.sampled_from([1, 90, 4096]),
+)
+def test_counts_equal_the_oracle(network, policy, stripes, read_only, batch):
     grid, clock, occupied, available, first_tick, tolerance = network
     expected = oracles.count(
         occupied,
@@ -76,7 +85,9 @@ def test_counts_equal_the_oracle(network, policy, stripes, read_only):
         first_tick,
     )
     ranges = to_ranges(occupied, available, clock, first_tick, read_only)
-    found = count(ranges, grid, clock, tolerance, policy, stripes, read_only)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dense, "BATCH_TICKS", batch)
+        found = count(ranges, grid, clock, tolerance, policy, stripes, read_only)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
 
@@ -104,8 +115,9 @@ def test_wide_counts_do_not_depend_on_the_range(range_ticks):
 def test_wide_counts_pass_sixteen_bits_exactly():
     clock, grid = Clock(10, 64), Grid(1, 1)
     full = np.full((1, 1), ~np.uint64(0)), np.full(1, ~np.uint64(0))
-    tile = Tile(["a"], ["a"], 1, "wide")
-    for padded in pad_ranges((OccupancyRange(i, *full) for i in range(1100)), grid, clock, 0):
+    padding = Padding(grid, clock, 0)
+    tile = Tile(["a"], ["a"], Counting(padding))
+    for padded in pad_ranges((OccupancyRange(i, *full) for i in range(1100)), padding):
         tile.apply(padded, ["a"])
     assert tile.store.opportunities.dtype == np.uint32
     assert tile.store.opportunities[0, 0] == tile.store.agreements[0, 0] == 1100 * 64
@@ -178,27 +190,29 @@ def test_cut_and_paste_keep_every_count():
     rng = np.random.default_rng(4)
     occupied, available = rng.random((100, 3, 4)) < 0.3, rng.random((100, 3)) < 0.9
     clock, grid, names = Clock(10, 20), Grid(2, 2), ["a", "b", "c"]
-    whole = Tile(names, names, 4, "wide")
-    for padded in pad_ranges(to_ranges(occupied, available, clock), grid, clock, 2):
+    padding = Padding(grid, clock, 2)
+    whole = Tile(names, names, Counting(padding))
+    for padded in pad_ranges(to_ranges(occupied, available, clock), padding):
         whole.apply(padded, names)
     before = whole.snapshot()
-    part = Tile(["b"], ["a", "c"], 4, "byte")
+    part = Tile(["b"], ["a", "c"], Counting(padding, "byte"))
     for column in ("a", "c"):
         part.paste("b", column, whole.cut("b", column))
-    np.testing.assert_array_equal(part.store.agreements[:, :4], before.agreements[4:8, :4])
-    np.testing.assert_array_equal(part.store.opportunities[:, 1], before.opportunities[4:8, 2])
+    np.testing.assert_array_equal(part.store.agreements[:, :4], before.state["agreements"][4:8, :4])
+    np.testing.assert_array_equal(part.store.opportunities[:, 1], before.state["opportunities"][4:8, 2])
     assert not whole.store.agreements[4:8, :4].any()
     for column in ("a", "c"):
         whole.paste("b", column, part.cut("b", column))
-    np.testing.assert_array_equal(whole.store.agreements, before.agreements)
+    np.testing.assert_array_equal(whole.store.agreements, before.state["agreements"])
 
 
 def test_snapshot_and_restore_are_exact_and_replay_is_idempotent():
     rng = np.random.default_rng(5)
     occupied, available = rng.random((120, 2, 4)) < 0.4, rng.random((120, 2)) < 0.9
     clock, grid, names = Clock(10, 20), Grid(2, 2), ["a", "b"]
-    padded = list(pad_ranges(to_ranges(occupied, available, clock), grid, clock, 2))
-    tile = Tile(names, names, 4, "byte")
+    counting = Counting(Padding(grid, clock, 2), "byte")
+    padded = list(pad_ranges(to_ranges(occupied, available, clock), counting.padding))
+    tile = Tile(names, names, counting)
     for entry in padded[:3]:
         tile.apply(entry, names)
     snapshot = tile.snapshot()

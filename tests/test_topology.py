@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdist_ray.exclusion.tile import Tile, row_stripes
+from sdist_ray.exclusion.tile import Counting, Tile
+from sdist_ray.occupancy.block import Clock
+from sdist_ray.occupancy.grid import Grid
+from sdist_ray.occupancy.padding import Padding
+from sdist_ray.partition.plan import row_stripes
 from sdist_ray.topology.estimators import nonexclusion
 from sdist_ray.topology.graph import camera_edges, camera_graph
 from sdist_ray.topology.links import directed_links, join_directed, mutual_links
@@ -13,6 +17,7 @@ from sdist_ray.topology.quality import compare, window_quality
 from tests import oracles
 
 NAMES = ("a", "b", "c")
+COUNTING = Counting(Padding(Grid(3, 1), Clock(), 0))
 
 
 @given(st.integers(0, 300), st.integers(0, 300))
@@ -35,7 +40,7 @@ def test_links_equal_a_plain_search(seed, threshold, stripes):
     agreements, opportunities = random_counts(seed)
     parts = []
     for rows in row_stripes(NAMES, stripes):
-        tile = Tile(rows, NAMES, 3, "wide")
+        tile = Tile(rows, NAMES, COUNTING)
         at = [NAMES.index(name) * 3 + w for name in rows for w in range(3)]
         tile.store.agreements[:] = agreements[at]
         tile.store.opportunities[:] = opportunities[at]
@@ -57,7 +62,7 @@ def test_links_equal_a_plain_search(seed, threshold, stripes):
 
 
 def test_edges_and_components():
-    tile = Tile(NAMES, NAMES, 3, "wide")
+    tile = Tile(NAMES, NAMES, COUNTING)
     tile.store.opportunities[:] = 20
     for i, j in ((0, 3), (1, 3), (2, 5), (0, 6)):
         tile.store.agreements[i, j] = tile.store.agreements[j, i] = 18

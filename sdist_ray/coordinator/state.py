@@ -29,7 +29,7 @@ from sdist_ray.coordinator.instructions import (
     Instruction,
     ReleaseRange,
 )
-from sdist_ray.exclusion.tile import row_stripes
+from sdist_ray.partition.plan import row_stripes
 
 MAX_IN_FLIGHT = 3
 """Calls that one worker or shard may have unanswered."""

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from sdist_ray.exclusion.dense import Counts, DenseStore
-from sdist_ray.occupancy.padding import PaddedRange
+from sdist_ray.exclusion.dense import DenseStore
+from sdist_ray.exclusion.store import Counts, Pairs, Selection, State, Store, TileRange
+from sdist_ray.occupancy.padding import PaddedRange, Padding
 
 NEVER = -(2**63)
+
+MakeStore = Callable[[Sequence[str], Sequence[str], Padding, str], Store]
+STORES: dict[str, MakeStore] = {
+    "dense": lambda rows, columns, padding, policy: DenseStore(
+        len(rows), len(columns), padding.grid.windows, policy
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Counting:
+    """How a tile counts.
+
+    Attributes:
+        padding: grid, clock, tolerance.
+        policy: "byte" or "wide".
+        store: a key of STORES.
+    """
+
+    padding: Padding
+    policy: str = "wide"
+    store: str = "dense"
 
 
 @dataclass(frozen=True)
@@ -29,20 +51,16 @@ class TileSnapshot:
 
     Attributes:
         rows, columns: camera ids.
-        windows: windows per camera.
-        policy: counter policy.
+        counting: how it counts.
         last_range: the newest range that was applied.
-        agreements: N.
-        opportunities: O.
+        state: the store's.
     """
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    windows: int
-    policy: str
+    counting: Counting
     last_range: int
-    agreements: Counts
-    opportunities: Counts
+    state: State
 
 
 class Tile:
@@ -50,15 +68,24 @@ class Tile:
 
     Attributes:
         rows, columns: camera ids, in the order of the counts.
+        counting: how it counts.
         store: the counts.
         last_range: the newest range that was applied.
     """
 
-    def __init__(self, rows: Sequence[str], columns: Sequence[str], windows: int, policy: str) -> None:
+    def __init__(self, rows: Sequence[str], columns: Sequence[str], counting: Counting) -> None:
         self.rows = tuple(rows)
         self.columns = tuple(columns)
-        self.store = DenseStore(len(self.rows), len(self.columns), windows, policy)
+        self.counting = counting
+        self.store = STORES[counting.store](self.rows, self.columns, counting.padding, counting.policy)
         self.last_range = NEVER
+        self._network: tuple[str, ...] | None = None
+        self._selections: tuple[Selection, Selection] | None = None
+
+    @property
+    def windows(self) -> int:
+        """Windows per camera."""
+        return self.counting.padding.grid.windows
 
     def apply(self, padded: PaddedRange, network: Sequence[str]) -> bool:
         """Count a range, unless it or a later one was counted: ranges come in order.
@@ -72,10 +99,26 @@ class Tile:
         """
         if padded.index <= self.last_range:
             return False
-        rows, columns = _places(self.rows, network), _places(self.columns, network)
-        self.store.apply(padded.occupied[rows], padded.padded[columns], padded.countable[columns])
+        self.store.apply(TileRange(padded, *self._select(tuple(network))))
         self.last_range = padded.index
         return True
+
+    def _select(self, network: tuple[str, ...]) -> tuple[Selection, Selection]:
+        if self._selections is None or network != self._network:
+            self._network = network
+            self._selections = Selection.of(self.rows, network), Selection.of(self.columns, network)
+        return self._selections
+
+    def pairs(self, least: npt.NDArray[np.int64], threads: int = 1) -> Pairs:
+        """See Store; only pairs of different cameras."""
+        found = self.store.pairs(least, threads)
+        ids = {camera: number for number, camera in enumerate(dict.fromkeys(self.rows + self.columns))}
+        row_ids = np.array([ids[camera] for camera in self.rows], dtype=np.int64)
+        column_ids = np.array([ids[camera] for camera in self.columns], dtype=np.int64)
+        apart = row_ids[found.row // self.windows] != column_ids[found.column // self.windows]
+        return Pairs(
+            found.row[apart], found.column[apart], found.agreements[apart], found.opportunities[apart]
+        )
 
     def cut(self, row: str, column: str) -> PairCounts:
         """Take out a camera pair's counts; zeros remain."""
@@ -92,39 +135,16 @@ class Tile:
 
     def snapshot(self) -> TileSnapshot:
         """A copy of everything; later ranges do not change it."""
-        return TileSnapshot(
-            self.rows,
-            self.columns,
-            self.store.windows,
-            self.store.policy,
-            self.last_range,
-            self.store.agreements.copy(),
-            self.store.opportunities.copy(),
-        )
+        return TileSnapshot(self.rows, self.columns, self.counting, self.last_range, self.store.state())
 
     @classmethod
     def restore(cls, snapshot: TileSnapshot) -> Tile:
-        """The tile as it was when the snapshot was taken."""
-        tile = cls(snapshot.rows, snapshot.columns, snapshot.windows, snapshot.policy)
-        tile.store.agreements = snapshot.agreements.copy()
-        tile.store.opportunities = snapshot.opportunities.copy()
+        """The tile as it was when the snapshot was taken.
+
+        Raises:
+            ValueError: the store does not know such a state.
+        """
+        tile = cls(snapshot.rows, snapshot.columns, snapshot.counting)
+        tile.store.load(snapshot.state)
         tile.last_range = snapshot.last_range
         return tile
-
-
-def row_stripes(cameras: Sequence[str], parts: int) -> list[tuple[str, ...]]:
-    """The cameras cut into at most ``parts`` runs of nearly equal length, none empty.
-
-    A tile that holds whole rows (all columns) halves them in byte policy just as one tile would.
-    """
-    bounds = np.linspace(0, len(cameras), min(parts, len(cameras)) + 1).round().astype(int)
-    return [tuple(cameras[a:b]) for a, b in itertools.pairwise(bounds)]
-
-
-def _places(cameras: Sequence[str], network: Sequence[str]) -> npt.NDArray[np.intp] | slice:
-    """Where the cameras are in the network; a slice, which copies nothing, when they are a run of it."""
-    where = {camera: place for place, camera in enumerate(network)}
-    places = np.array([where[camera] for camera in cameras], dtype=np.intp)
-    if len(places) and (np.diff(places) == 1).all():
-        return slice(int(places[0]), int(places[-1]) + 1)
-    return places

@@ -20,6 +20,7 @@ from sdist_ray.cameras.camera import (
 from sdist_ray.detection.detector import Detector
 from sdist_ray.detection.foreground import ForegroundDetector, ForegroundSettings
 from sdist_ray.errors import InputError
+from sdist_ray.exclusion.tile import Counting
 from sdist_ray.jobs.console import progress, say
 from sdist_ray.jobs.host import Host
 from sdist_ray.jobs.simulate import render_videos, write_site
@@ -143,8 +144,7 @@ def run_network(
     settings: NetworkSettings,
     inputs: Inputs,
     where: Host,
-    tolerance: int,
-    policy: str | None,
+    counting: Counting | None,
     recording: Path | None,
 ) -> Iterator[Outcome]:
     """Run a network to its end, writing a recording on the way where one is wanted.
@@ -176,7 +176,7 @@ def run_network(
             update(step.ranges, step.expected_ranges)
 
         on_rows: Callable[[Rows], None] | None = writer.write if writer else None
-        pipeline = Pipeline(network, runtime, tolerance, policy, on_rows, on_progress)
+        pipeline = Pipeline(network, runtime, counting, on_rows, on_progress)
         pipeline.run()
         if len(pipeline.failed) == len(network.cameras):
             raise InputError(_all_failed(pipeline.failed))

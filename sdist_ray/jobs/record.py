@@ -28,7 +28,7 @@ def run(settings: RecordJob, config: str) -> None:
     path = folder / settings.file
     with host(settings.runtime.kind) as where:
         inputs = find_inputs(settings, RANGE_S, folder, where)
-        with run_network(settings, inputs, where, 0, None, path) as outcome:
+        with run_network(settings, inputs, where, None, path) as outcome:
             write_snapshots(folder, outcome)
             seconds = time.time() - start
             rows = outcome.pipeline.rows

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sdist_ray import __version__
+from sdist_ray.exclusion.tile import Counting
 from sdist_ray.jobs.evaluate import evaluate, read_truth
 from sdist_ray.jobs.host import host
 from sdist_ray.jobs.network import (
@@ -26,6 +27,7 @@ from sdist_ray.jobs.outputs import (
     write_text,
     write_windows,
 )
+from sdist_ray.occupancy.padding import Padding
 from sdist_ray.report.page import write_report
 from sdist_ray.settings import EvaluateJob, TopologyJob
 from sdist_ray.topology.graph import Edges, camera_edges
@@ -40,10 +42,10 @@ def run(settings: TopologyJob, config: str) -> None:
         inputs = find_inputs(settings, settings.exclusion.range_s, folder, where)
         recording = None if inputs.recording else folder / "occupancy.parquet"
         processing = time.time()
-        counting = settings.exclusion
-        with run_network(
-            settings, inputs, where, counting.tolerance, counting.counters, recording
-        ) as outcome:
+        exclusion = settings.exclusion
+        padding = Padding(inputs.network.grid, inputs.network.clock, exclusion.tolerance)
+        counting = Counting(padding, exclusion.counters, exclusion.store)
+        with run_network(settings, inputs, where, counting, recording) as outcome:
             links = _links(settings, inputs, outcome)
             seconds = time.time() - processing
     edges = camera_edges(links, settings.topology.least_links)

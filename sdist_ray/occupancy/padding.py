@@ -7,9 +7,11 @@ r[b,t] = AND of available[b,t+d], |d| <= p          (nothing is available outsid
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -17,45 +19,92 @@ import numpy as np
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.block import Clock, OccupancyRange, Words
 from sdist_ray.occupancy.grid import Grid
+from sdist_ray.occupancy.sparse import SparseWords
 
 MAX_TOLERANCE = 4096
 
 
 @dataclass(frozen=True)
+class Padding:
+    """How far an occupied window reaches: to its neighbours on the grid, and ``tolerance`` ticks (p).
+
+    Raises:
+        InputError: the tolerance is negative or beyond 4096.
+    """
+
+    grid: Grid
+    clock: Clock
+    tolerance: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.tolerance <= MAX_TOLERANCE:
+            raise InputError(f"the tolerance must be 0 to {MAX_TOLERANCE} ticks, not {self.tolerance}")
+
+    @property
+    def reach(self) -> int:
+        """Ranges before and after that the tolerance reaches into."""
+        return -(-self.tolerance // self.clock.range_ticks)
+
+
+@dataclass(frozen=True)
 class PaddedRange:
-    """A range ready to be counted.
+    """A range ready to be counted, with what surrounds it.
+
+    What travels is sparse, and under a tenth of the padded words; who needs those makes them.
 
     Attributes:
         index: the range.
-        occupied: x, uint64 (cameras, windows).
-        padded: y, uint64 (cameras, windows).
+        padding: grid, clock, tolerance.
+        occupied: x.
         countable: r, uint64 (cameras,).
+        nearby: the ranges within reach, this one included, as (index, x).
     """
 
     index: int
-    occupied: Words
-    padded: Words
+    padding: Padding
+    occupied: SparseWords
     countable: Words
+    nearby: tuple[tuple[int, SparseWords], ...]
+
+    @property
+    def cameras(self) -> int:
+        """Cameras of the network."""
+        return len(self.countable)
+
+    @functools.cached_property
+    def padded(self) -> Words:
+        """y, uint64 (cameras, windows)."""
+        grid, clock = self.padding.grid, self.padding.clock
+        padded = np.zeros((self.cameras, grid.windows), dtype=np.uint64)
+        for index, words in self.nearby:
+            offset = (index - self.index) * clock.range_ticks
+            word = np.zeros_like(words.word)
+            smear(words.word, offset, self.padding.tolerance, clock.range_ticks, word)
+            pad_space(words.place, word, grid.columns, grid.rows, padded)
+        return padded
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent: all but the padded words."""
+        return {name: value for name, value in self.__dict__.items() if name != "padded"}
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def pad_space(occupied, columns, rows, out):  # type: ignore[no-untyped-def]
-    """OR of each window and its 8 neighbours in the same camera.
+def pad_space(place, word, columns, rows, out):  # type: ignore[no-untyped-def]
+    """OR words into their windows and the 8 neighbours in the same camera.
 
     Args:
-        occupied: uint64 (cameras, rows * columns).
+        place: int32 (n,), camera * windows + window.
+        word: uint64 (n,).
         columns, rows: the grid.
-        out: uint64, same shape, all zero; written.
+        out: uint64 (cameras, rows * columns), updated.
     """
-    for camera in range(occupied.shape[0]):
-        for window in range(occupied.shape[1]):
-            word = occupied[camera, window]
-            if word == 0:
-                continue
-            row, column = window // columns, window % columns
-            for y in range(max(row - 1, 0), min(row + 2, rows)):
-                for x in range(max(column - 1, 0), min(column + 2, columns)):
-                    out[camera, y * columns + x] |= word
+    windows = columns * rows
+    for k in range(place.shape[0]):
+        camera, window = place[k] // windows, place[k] % windows
+        row, column = window // columns, window % columns
+        for y in range(max(row - 1, 0), min(row + 2, rows)):
+            for x in range(max(column - 1, 0), min(column + 2, columns)):
+                out[camera, y * columns + x] |= word[k]
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -86,19 +135,9 @@ def smear(words, offset, tolerance, ticks, out):  # type: ignore[no-untyped-def]
 class Padder:
     """Pads a sequence of ranges; lags behind it by the tolerance."""
 
-    def __init__(self, grid: Grid, clock: Clock, tolerance: int) -> None:
-        """Pad by ``tolerance`` ticks (p) before and after.
-
-        Raises:
-            InputError: the tolerance is negative or beyond 4096.
-        """
-        if not 0 <= tolerance <= MAX_TOLERANCE:
-            raise InputError(f"the tolerance must be 0 to {MAX_TOLERANCE} ticks, not {tolerance}")
-        self._grid = grid
-        self._ticks = clock.range_ticks
-        self._tolerance = tolerance
-        self._reach = -(-tolerance // clock.range_ticks)
-        self._ranges: deque[tuple[OccupancyRange, Words]] = deque()
+    def __init__(self, padding: Padding) -> None:
+        self._padding = padding
+        self._ranges: deque[tuple[int, SparseWords, Words]] = deque()
         self._next = 0
 
     def push(self, new: OccupancyRange) -> list[PaddedRange]:
@@ -107,52 +146,50 @@ class Padder:
         Returns:
             The ranges whose surroundings are now known, in order.
         """
-        if self._ranges and new.index <= self._ranges[-1][0].index:
-            raise ValueError(f"range {new.index} after {self._ranges[-1][0].index}")
+        if self._ranges and new.index <= self._ranges[-1][0]:
+            raise ValueError(f"range {new.index} after {self._ranges[-1][0]}")
         # What an unavailable camera seems to see is not known: it pads nothing and counts nothing.
-        known = OccupancyRange(new.index, new.occupied & new.available[:, None], new.available)
-        spaced = np.zeros_like(known.occupied)
-        pad_space(known.occupied, self._grid.columns, self._grid.rows, spaced)
-        self._ranges.append((known, spaced))
-        return self._ready(new.index - self._reach)
+        known = SparseWords.of(new.occupied & new.available[:, None])
+        self._ranges.append((new.index, known, new.available))
+        return self._ready(new.index - self._padding.reach)
 
     def flush(self) -> list[PaddedRange]:
         """The ranges that were waiting for what comes after them: nothing does."""
-        return self._ready(self._ranges[-1][0].index) if self._ranges else []
+        return self._ready(self._ranges[-1][0]) if self._ranges else []
 
     def _ready(self, through: int) -> list[PaddedRange]:
         ready = []
-        while self._next < len(self._ranges) and self._ranges[self._next][0].index <= through:
-            ready.append(self._pad(self._ranges[self._next][0]))
+        while self._next < len(self._ranges) and self._ranges[self._next][0] <= through:
+            ready.append(self._pad(self._next))
             self._next += 1
-            following = self._ranges[self._next][0].index if self._next < len(self._ranges) else through + 1
-            while self._next > 0 and self._ranges[0][0].index < following - self._reach:
+            following = self._ranges[self._next][0] if self._next < len(self._ranges) else through + 1
+            while self._next > 0 and self._ranges[0][0] < following - self._padding.reach:
                 self._ranges.popleft()
                 self._next -= 1
         return ready
 
-    def _pad(self, centre: OccupancyRange) -> PaddedRange:
-        full = np.uint64((1 << self._ticks) - 1)
-        padded = np.zeros_like(centre.occupied)
-        missing = np.zeros_like(centre.available)
-        nearby = {entry.index: (entry, spaced) for entry, spaced in self._ranges}
-        silent = np.full_like(centre.available, full)
-        for index in range(centre.index - self._reach, centre.index + self._reach + 1):
-            offset = (index - centre.index) * self._ticks
-            if index in nearby:
-                entry, spaced = nearby[index]
-                smear(spaced.reshape(-1), offset, self._tolerance, self._ticks, padded.reshape(-1))
-                smear(~entry.available, offset, self._tolerance, self._ticks, missing)
-            else:
-                smear(silent, offset, self._tolerance, self._ticks, missing)
-        return PaddedRange(centre.index, centre.occupied, padded, ~missing & full)
+    def _pad(self, number: int) -> PaddedRange:
+        centre, occupied, available = self._ranges[number]
+        ticks, tolerance, reach = (
+            self._padding.clock.range_ticks,
+            self._padding.tolerance,
+            self._padding.reach,
+        )
+        full = np.uint64((1 << ticks) - 1)
+        missing = np.zeros_like(available)
+        nearby = {index: (words, there) for index, words, there in self._ranges}
+        silent = np.full_like(available, full)
+        for index in range(centre - reach, centre + reach + 1):
+            there = nearby[index][1] if index in nearby else None
+            unknown = silent if there is None else ~there
+            smear(unknown, (index - centre) * ticks, tolerance, ticks, missing)
+        around = tuple((index, words) for index, (words, _) in nearby.items() if abs(index - centre) <= reach)
+        return PaddedRange(centre, self._padding, occupied, ~missing & full, around)
 
 
-def pad_ranges(
-    ranges: Iterable[OccupancyRange], grid: Grid, clock: Clock, tolerance: int
-) -> Iterator[PaddedRange]:
+def pad_ranges(ranges: Iterable[OccupancyRange], padding: Padding) -> Iterator[PaddedRange]:
     """All of a finite sequence of ranges, padded."""
-    padder = Padder(grid, clock, tolerance)
+    padder = Padder(padding)
     for entry in ranges:
         yield from padder.push(entry)
     yield from padder.flush()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sdist_ray.exclusion.tile import Counting
 from sdist_ray.occupancy.padding import PaddedRange
 from sdist_ray.runtime.feeds import CameraReport, Delivery, Feed, Opening
 from sdist_ray.topology.links import DirectedLinks
@@ -66,7 +67,7 @@ class Runtime(Protocol):
         ...
 
     def create_tile(
-        self, shard: int, rows: Sequence[str], columns: Sequence[str], windows: int, policy: str
+        self, shard: int, rows: Sequence[str], columns: Sequence[str], counting: Counting
     ) -> None:
         """Have a shard make a tile."""
         ...

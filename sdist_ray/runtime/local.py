@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numba
 
-from sdist_ray.exclusion.tile import Tile
+from sdist_ray.exclusion.tile import Counting, Tile
 from sdist_ray.occupancy.padding import PaddedRange
 from sdist_ray.runtime.base import Advanced, Answer, Applied, FeedFactory, Opened
 from sdist_ray.runtime.feeds import CameraReport
@@ -43,10 +43,10 @@ class LocalRuntime:
         self._calls.append(lambda: Advanced(worker, through, self._feeds[worker].advance(through)))
 
     def create_tile(
-        self, shard: int, rows: Sequence[str], columns: Sequence[str], windows: int, policy: str
+        self, shard: int, rows: Sequence[str], columns: Sequence[str], counting: Counting
     ) -> None:
         """See Runtime."""
-        self._tiles[shard] = Tile(rows, columns, windows, policy)
+        self._tiles[shard] = Tile(rows, columns, counting)
 
     def publish(self, padded: PaddedRange) -> PaddedRange:
         """See Runtime."""

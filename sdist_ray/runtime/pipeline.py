@@ -30,9 +30,10 @@ from sdist_ray.coordinator.instructions import (
     ReleaseRange,
 )
 from sdist_ray.coordinator.state import Coordinator
+from sdist_ray.exclusion.tile import Counting
 from sdist_ray.occupancy.block import Rows
 from sdist_ray.occupancy.collate import Collator
-from sdist_ray.occupancy.padding import PaddedRange, Padder
+from sdist_ray.occupancy.padding import PaddedRange, Padder, Padding
 from sdist_ray.occupancy.visits import VisitCounter
 from sdist_ray.runtime.base import Advanced, Answer, Opened, Runtime
 from sdist_ray.runtime.feeds import NetworkSpec, Opening
@@ -66,8 +67,7 @@ class Pipeline:
         self,
         network: NetworkSpec,
         runtime: Runtime,
-        tolerance: int,
-        policy: str | None,
+        counting: Counting | None,
         on_rows: Callable[[Rows], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
@@ -76,20 +76,19 @@ class Pipeline:
         Args:
             network: cameras, grid, clock.
             runtime: has the workers and shards.
-            tolerance: p, ticks.
-            policy: counter policy; None counts nothing (a recording is all that is wanted).
+            counting: how it is counted; None where a recording is all that is wanted.
             on_rows: is given all rows of a closed range at a time.
             on_progress: is told after each range.
         """
         self._network = network
         self._runtime = runtime
-        self._policy = policy
+        self._counting = counting
         self._coordinator = Coordinator(
-            network.cameras, runtime.workers, runtime.shards, counting=policy is not None
+            network.cameras, runtime.workers, runtime.shards, counting=counting is not None
         )
         cameras, windows = len(network.cameras), network.grid.windows
         self._collator = Collator(cameras, network.grid, network.clock)
-        self._padder = Padder(network.grid, network.clock, tolerance)
+        self._padder = Padder(counting.padding if counting else Padding(network.grid, network.clock, 0))
         self._published: dict[int, Any] = {}
         self._on_rows = on_rows
         self._on_progress = on_progress
@@ -139,9 +138,8 @@ class Pipeline:
                 case AssignCamera(worker, camera):
                     openings[worker].append(camera)
                 case CreateTile(shard, rows, columns):
-                    assert self._policy is not None
-                    windows = self._network.grid.windows
-                    self._runtime.create_tile(shard, rows, columns, windows, self._policy)
+                    assert self._counting is not None
+                    self._runtime.create_tile(shard, rows, columns, self._counting)
                 case Advance(worker, through):
                     self._runtime.advance(worker, through)
                 case CloseRange(index):
@@ -174,6 +172,6 @@ class Pipeline:
 
     def _publish(self, padded: list[PaddedRange], last: bool = False) -> Event:
         for entry in padded:
-            counted = self._policy is not None
+            counted = self._counting is not None
             self._published[entry.index] = self._runtime.publish(entry) if counted else None
         return RangesPadded(tuple(entry.index for entry in padded), last)

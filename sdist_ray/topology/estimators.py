@@ -35,3 +35,26 @@ def nonexclusion(agreements: Integers, opportunities: Integers) -> Scores:
 
 
 ESTIMATORS: Mapping[str, Estimator] = MappingProxyType({"nonexclusion": nonexclusion, "raw": raw})
+
+
+def least_agreements(estimator: Estimator, threshold: float, most: int) -> npt.NDArray[np.int64]:
+    """The least N that passes the threshold, for every O; how stores are asked for links.
+
+    Args:
+        estimator: never lower for a greater N.
+        threshold: C*; a score must be above it.
+        most: the greatest O that is asked for.
+
+    Returns:
+        int64 (most + 1,), at least 1; O + 1 where not even N = O passes.
+    """
+    opportunities = np.arange(most + 1, dtype=np.int64)
+    # Bisection for all O at once: below ``low`` nothing passes, from ``high`` on everything does.
+    low, high = np.ones_like(opportunities), opportunities + 1
+    while (low < high).any():
+        middle = (low + high) // 2
+        passes = estimator(middle, opportunities) > threshold
+        undecided = low < high
+        high = np.where(undecided & passes, middle, high)
+        low = np.where(undecided & ~passes, middle + 1, low)
+    return np.maximum(high, 1)

@@ -9,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.exclusion.tile import Tile
-from sdist_ray.topology.estimators import ESTIMATORS
-
-ROWS_AT_ONCE = 256
+from sdist_ray.topology.estimators import ESTIMATORS, least_agreements
 
 
 @dataclass(frozen=True)
@@ -68,32 +66,22 @@ def directed_links(tile: Tile, network: Sequence[str], estimator: str, threshold
         threshold: C*, at least 0.
     """
     score_of = ESTIMATORS[estimator]
-    windows = tile.store.windows
+    windows = tile.windows
     place = {camera: number for number, camera in enumerate(network)}
-    row_cameras = np.array([place[camera] for camera in tile.rows])
-    column_cameras = np.array([place[camera] for camera in tile.columns])
-    agreements, opportunities = tile.store.agreements, tile.store.opportunities
-    seen = np.flatnonzero(opportunities.any(axis=1))
-    parts: list[list[npt.NDArray[np.generic]]] = []
-    for start in range(0, len(seen), ROWS_AT_ONCE):
-        rows = seen[start : start + ROWS_AT_ONCE]
-        at, column = np.nonzero(agreements[rows])
-        row = rows[at]
-        n = agreements[row, column].astype(np.int64)
-        o = opportunities[row, column // windows].astype(np.int64)
-        score = score_of(n, o)
-        row_camera, column_camera = row_cameras[row // windows], column_cameras[column // windows]
-        keep = (score > threshold) & (row_camera != column_camera)
-        parts.append(
-            [
-                (row_camera * windows + row % windows)[keep],
-                (column_camera * windows + column % windows)[keep],
-                score[keep],
-                n[keep],
-                o[keep],
-            ]
-        )
-    return _directed(parts)
+    least = least_agreements(score_of, threshold, tile.store.most_opportunities())
+    found = tile.pairs(least)
+
+    def in_network(cameras: Sequence[str], at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        places = np.array([place[camera] for camera in cameras], dtype=np.int64)
+        return places[at // windows] * windows + at % windows
+
+    return DirectedLinks(
+        in_network(tile.rows, found.row),
+        in_network(tile.columns, found.column),
+        score_of(found.agreements, found.opportunities),
+        found.agreements,
+        found.opportunities,
+    )
 
 
 def join_directed(parts: Sequence[DirectedLinks]) -> DirectedLinks:

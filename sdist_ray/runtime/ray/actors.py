@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sdist_ray.exclusion.tile import Tile
+from sdist_ray.exclusion.tile import Counting, Tile
 from sdist_ray.occupancy.padding import PaddedRange
 from sdist_ray.runtime.base import FeedFactory
 from sdist_ray.runtime.feeds import CameraReport, Delivery, Opening
@@ -39,9 +39,9 @@ class ExclusionShard:
         use_one_thread()
         self._tile: Tile | None = None
 
-    def create_tile(self, rows: Sequence[str], columns: Sequence[str], windows: int, policy: str) -> None:
+    def create_tile(self, rows: Sequence[str], columns: Sequence[str], counting: Counting) -> None:
         """Make the tile."""
-        self._tile = Tile(rows, columns, windows, policy)
+        self._tile = Tile(rows, columns, counting)
 
     def apply(self, padded: PaddedRange, network: Sequence[str]) -> bool:
         """See Tile."""

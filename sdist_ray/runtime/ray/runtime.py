@@ -15,6 +15,7 @@ import ray
 
 from sdist_ray.cameras.camera import without_credentials
 from sdist_ray.errors import InputError
+from sdist_ray.exclusion.tile import Counting
 from sdist_ray.occupancy.padding import PaddedRange
 from sdist_ray.runtime.base import Advanced, Answer, Applied, FeedFactory, Opened
 from sdist_ray.runtime.feeds import CameraReport
@@ -127,10 +128,10 @@ class RayRuntime:
         self._pending[reference] = lambda delivery: Advanced(worker, through, delivery)
 
     def create_tile(
-        self, shard: int, rows: Sequence[str], columns: Sequence[str], windows: int, policy: str
+        self, shard: int, rows: Sequence[str], columns: Sequence[str], counting: Counting
     ) -> None:
         """See Runtime."""
-        self._shards[shard].create_tile.remote(rows, columns, windows, policy)
+        self._shards[shard].create_tile.remote(rows, columns, counting)
 
     def publish(self, padded: PaddedRange) -> Any:
         """See Runtime: one copy in the object store, whoever reads it."""

@@ -1,0 +1,186 @@
+"""Where counts live: what every store must do, and what a tile gives it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sdist_ray.occupancy.block import Words
+from sdist_ray.occupancy.padding import PaddedRange
+from sdist_ray.occupancy.sparse import SparseWords
+
+POLICIES = ("byte", "wide")
+Counts = npt.NDArray[np.unsignedinteger[Any]]
+State = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of windows and their counts; all arrays have one length.
+
+    Attributes:
+        row: int64, row camera * windows + window, cameras numbered as in the tile.
+        column: int64, column camera * windows + window.
+        agreements: N, int64.
+        opportunities: O, int64.
+    """
+
+    row: npt.NDArray[np.int64]
+    column: npt.NDArray[np.int64]
+    agreements: npt.NDArray[np.int64]
+    opportunities: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Pairs]) -> Pairs:
+        """All pairs of the parts, in their order."""
+        empty = np.empty(0, np.int64)
+        names = ("row", "column", "agreements", "opportunities")
+        return cls(*(np.concatenate([empty, *(getattr(p, name) for p in parts)]) for name in names))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some cameras of a network, in an order of their own.
+
+    Attributes:
+        places: where each is in the network; a slice, which copies nothing, where they are a run of it.
+        numbers: int32 (network cameras,), a camera's place in the selection, -1 where it has none.
+    """
+
+    places: npt.NDArray[np.intp] | slice
+    numbers: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, cameras: Sequence[str], network: Sequence[str]) -> Selection:
+        """Find the cameras in the network; those that it does not have (any more) are left out."""
+        where = {camera: place for place, camera in enumerate(network)}
+        numbers = np.full(len(network), -1, dtype=np.int32)
+        for number, camera in enumerate(cameras):
+            if camera in where:
+                numbers[where[camera]] = number
+        places = np.array([where.get(camera, -1) for camera in cameras], dtype=np.intp)
+        if len(places) and (np.diff(places) == 1).all():
+            return cls(slice(int(places[0]), int(places[-1]) + 1), numbers)
+        return cls(places, numbers)
+
+    def words(self, words: Words) -> Words:
+        """The selected cameras' words; zero for one that the network does not have."""
+        if isinstance(self.places, slice):
+            return words[self.places]
+        found = words[np.maximum(self.places, 0)] if len(words) else words
+        found[self.places < 0] = 0
+        return found
+
+
+class TileRange:
+    """A range as the cameras of one tile saw it."""
+
+    def __init__(self, padded: PaddedRange, rows: Selection, columns: Selection) -> None:
+        self.index = padded.index
+        self.padding = padded.padding
+        self._whole = padded
+        self._rows = rows
+        self._columns = columns
+
+    @functools.cached_property
+    def row_occupied(self) -> SparseWords:
+        """x of the row cameras."""
+        return self._whole.occupied.select(self._rows.numbers, self.padding.grid.windows)
+
+    @functools.cached_property
+    def column_occupied(self) -> SparseWords:
+        """x of the column cameras."""
+        return self._whole.occupied.select(self._columns.numbers, self.padding.grid.windows)
+
+    @functools.cached_property
+    def row_padded(self) -> Words:
+        """y of the row cameras, uint64 (row cameras, windows)."""
+        return self._rows.words(self._whole.padded)
+
+    @functools.cached_property
+    def column_padded(self) -> Words:
+        """y of the column cameras, uint64 (column cameras, windows)."""
+        return self._columns.words(self._whole.padded)
+
+    @functools.cached_property
+    def row_countable(self) -> Words:
+        """r of the row cameras, uint64 (row cameras,)."""
+        return self._rows.words(self._whole.countable)
+
+    @functools.cached_property
+    def column_countable(self) -> Words:
+        """r of the column cameras, uint64 (column cameras,)."""
+        return self._columns.words(self._whole.countable)
+
+
+class Store(Protocol):
+    """Counts of row windows against column windows.
+
+    Attributes:
+        mutual: ``pairs`` finds only pairs that pass in both directions, and gives both of them.
+    """
+
+    mutual: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the counts, or what they come from, take now."""
+        ...
+
+    def apply(self, part: TileRange) -> None:
+        """Count one range, later than those before."""
+        ...
+
+    def most_opportunities(self) -> int:
+        """The greatest O, or a bound of it."""
+        ...
+
+    def pairs(self, least: npt.NDArray[np.int64], threads: int = 1) -> Pairs:
+        """The pairs, of different cameras or not, with N at least ``least[O]``.
+
+        Args:
+            least: int64 (most_opportunities() + 1,), at least 1; above O where no N is enough.
+            threads: that may work on it.
+        """
+        ...
+
+    def counts(self, row: npt.NDArray[np.int64], column: npt.NDArray[np.int64]) -> Pairs:
+        """N and O of asked pairs, exactly as counted."""
+        ...
+
+    def cut(self, row: int, column: int) -> tuple[Counts, Counts]:
+        """Take out the counts of one camera pair: N (windows, windows) and O (windows,); zeros remain.
+
+        Raises:
+            NotImplementedError: the store keeps events, which belong to no pair.
+        """
+        ...
+
+    def paste(self, row: int, column: int, agreements: Counts, opportunities: Counts) -> None:
+        """Put the counts of one camera pair in place of what is there.
+
+        Raises:
+            ValueError: other shapes, or counts that this store cannot hold.
+            NotImplementedError: as for cut.
+        """
+        ...
+
+    def state(self) -> State:
+        """All that it holds, as arrays that later ranges do not change."""
+        ...
+
+    def load(self, state: State) -> None:
+        """Become what gave the state.
+
+        Raises:
+            ValueError: not the state of such a store.
+        """
+        ...

@@ -1,0 +1,57 @@
+"""Words of the few windows that are not empty: how a range of a whole network is kept and sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sdist_ray.occupancy.block import Words
+
+
+@dataclass(frozen=True)
+class SparseWords:
+    """The words that are not zero.
+
+    Attributes:
+        place: int32 (n,), camera * windows + window, ascending.
+        word: uint64 (n,), none of them zero.
+    """
+
+    place: npt.NDArray[np.int32]
+    word: Words
+
+    @classmethod
+    def of(cls, dense: Words) -> SparseWords:
+        """The non-zero words of a (cameras, windows) array."""
+        flat = dense.reshape(-1)
+        place = np.flatnonzero(flat)
+        return cls(place.astype(np.int32), flat[place])
+
+    def dense(self, cameras: int, windows: int) -> Words:
+        """All words, uint64 (cameras, windows)."""
+        out = np.zeros((cameras, windows), dtype=np.uint64)
+        out.reshape(-1)[self.place] = self.word
+        return out
+
+    def select(self, camera_to: npt.NDArray[np.int32], windows: int) -> SparseWords:
+        """The words of some cameras, numbered anew.
+
+        Args:
+            camera_to: int32 (cameras,), a camera's new number, -1 where it is left out. Cameras that
+                are kept may change their order.
+            windows: windows per camera.
+        """
+        camera = self.place // windows
+        new = camera_to[camera]
+        place = new * windows + (self.place - camera * windows)
+        kept = new >= 0
+        if not kept.all():
+            place, word = place[kept], self.word[kept]
+        else:
+            word = self.word
+        if len(place) and (np.diff(place) < 0).any():
+            order = np.argsort(place)
+            place, word = place[order], word[order]
+        return SparseWords(place.astype(np.int32), word)

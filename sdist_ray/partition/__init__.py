@@ -1,0 +1,1 @@
+"""Which cameras are counted together, and where."""
