@@ -29,8 +29,6 @@ class DenseStore:
         policy: "byte" (halved at 255, the paper's) or "wide" (exact).
     """
 
-    mutual = False
-
     def __init__(self, rows: int, columns: int, windows: int, policy: str) -> None:
         if policy not in POLICIES:
             raise ValueError(f"counter policy {policy!r}, not one of {POLICIES}")

@@ -28,12 +28,16 @@ class Pairs:
         column: int64, column camera * windows + window.
         agreements: N, int64.
         opportunities: O, int64.
+        agreements_back, opportunities_back: N and O of (column, row), int64, from a store that finds only
+            pairs that pass in both directions; it gives each unordered pair once. None from others.
     """
 
     row: npt.NDArray[np.int64]
     column: npt.NDArray[np.int64]
     agreements: npt.NDArray[np.int64]
     opportunities: npt.NDArray[np.int64]
+    agreements_back: npt.NDArray[np.int64] | None = None
+    opportunities_back: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.row)
@@ -42,8 +46,25 @@ class Pairs:
     def concatenate(cls, parts: Sequence[Pairs]) -> Pairs:
         """All pairs of the parts, in their order."""
         empty = np.empty(0, np.int64)
-        names = ("row", "column", "agreements", "opportunities")
-        return cls(*(np.concatenate([empty, *(getattr(p, name) for p in parts)]) for name in names))
+
+        def join(name: str) -> npt.NDArray[np.int64]:
+            return np.concatenate([empty, *(getattr(part, name) for part in parts)])
+
+        forth = join("row"), join("column"), join("agreements"), join("opportunities")
+        if all(part.agreements_back is None for part in parts):
+            return cls(*forth)
+        return cls(*forth, join("agreements_back"), join("opportunities_back"))
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Pairs:
+        """Some of the pairs."""
+        back = (self.agreements_back, self.opportunities_back)
+        return Pairs(
+            self.row[chosen],
+            self.column[chosen],
+            self.agreements[chosen],
+            self.opportunities[chosen],
+            *(None if counts is None else counts[chosen] for counts in back),
+        )
 
 
 @dataclass(frozen=True)
@@ -53,10 +74,12 @@ class Selection:
     Attributes:
         places: where each is in the network; a slice, which copies nothing, where they are a run of it.
         numbers: int32 (network cameras,), a camera's place in the selection, -1 where it has none.
+        everything: it is the whole network, in its own order.
     """
 
     places: npt.NDArray[np.intp] | slice
     numbers: npt.NDArray[np.int32]
+    everything: bool
 
     @classmethod
     def of(cls, cameras: Sequence[str], network: Sequence[str]) -> Selection:
@@ -67,9 +90,13 @@ class Selection:
             if camera in where:
                 numbers[where[camera]] = number
         places = np.array([where.get(camera, -1) for camera in cameras], dtype=np.intp)
-        if len(places) and (np.diff(places) == 1).all():
-            return cls(slice(int(places[0]), int(places[-1]) + 1), numbers)
-        return cls(places, numbers)
+        if len(places) and places[0] >= 0 and (np.diff(places) == 1).all():
+            return cls(slice(int(places[0]), int(places[-1]) + 1), numbers, len(places) == len(network))
+        return cls(places, numbers, False)
+
+    def occupied(self, words: SparseWords, windows: int) -> SparseWords:
+        """The selected cameras' sparse words."""
+        return words if self.everything else words.select(self.numbers, windows)
 
     def words(self, words: Words) -> Words:
         """The selected cameras' words; zero for one that the network does not have."""
@@ -93,12 +120,12 @@ class TileRange:
     @functools.cached_property
     def row_occupied(self) -> SparseWords:
         """x of the row cameras."""
-        return self._whole.occupied.select(self._rows.numbers, self.padding.grid.windows)
+        return self._rows.occupied(self._whole.occupied, self.padding.grid.windows)
 
     @functools.cached_property
     def column_occupied(self) -> SparseWords:
         """x of the column cameras."""
-        return self._whole.occupied.select(self._columns.numbers, self.padding.grid.windows)
+        return self._columns.occupied(self._whole.occupied, self.padding.grid.windows)
 
     @functools.cached_property
     def row_padded(self) -> Words:
@@ -122,13 +149,7 @@ class TileRange:
 
 
 class Store(Protocol):
-    """Counts of row windows against column windows.
-
-    Attributes:
-        mutual: ``pairs`` finds only pairs that pass in both directions, and gives both of them.
-    """
-
-    mutual: bool
+    """Counts of row windows against column windows."""
 
     @property
     def nbytes(self) -> int:
@@ -144,7 +165,7 @@ class Store(Protocol):
         ...
 
     def pairs(self, least: npt.NDArray[np.int64], threads: int = 1) -> Pairs:
-        """The pairs, of different cameras or not, with N at least ``least[O]``.
+        """The pairs, of different cameras or not, with N at least ``least[O]``; see Pairs for which.
 
         Args:
             least: int64 (most_opportunities() + 1,), at least 1; above O where no N is enough.

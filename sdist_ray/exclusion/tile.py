@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.exclusion.dense import DenseStore
+from sdist_ray.exclusion.indexed import IndexedStore
 from sdist_ray.exclusion.store import Counts, Pairs, Selection, State, Store, TileRange
 from sdist_ray.occupancy.padding import PaddedRange, Padding
 
@@ -19,6 +20,7 @@ STORES: dict[str, MakeStore] = {
     "dense": lambda rows, columns, padding, policy: DenseStore(
         len(rows), len(columns), padding.grid.windows, policy
     ),
+    "indexed": IndexedStore,
 }
 
 
@@ -116,9 +118,7 @@ class Tile:
         row_ids = np.array([ids[camera] for camera in self.rows], dtype=np.int64)
         column_ids = np.array([ids[camera] for camera in self.columns], dtype=np.int64)
         apart = row_ids[found.row // self.windows] != column_ids[found.column // self.windows]
-        return Pairs(
-            found.row[apart], found.column[apart], found.agreements[apart], found.opportunities[apart]
-        )
+        return found if apart.all() else found.where(apart)
 
     def cut(self, row: str, column: str) -> PairCounts:
         """Take out a camera pair's counts; zeros remain."""

@@ -75,13 +75,13 @@ def directed_links(tile: Tile, network: Sequence[str], estimator: str, threshold
         places = np.array([place[camera] for camera in cameras], dtype=np.int64)
         return places[at // windows] * windows + at % windows
 
-    return DirectedLinks(
-        in_network(tile.rows, found.row),
-        in_network(tile.columns, found.column),
-        score_of(found.agreements, found.opportunities),
-        found.agreements,
-        found.opportunities,
-    )
+    row, column = in_network(tile.rows, found.row), in_network(tile.columns, found.column)
+    n, o = found.agreements, found.opportunities
+    forth = DirectedLinks(row, column, score_of(n, o), n, o)
+    if found.agreements_back is None or found.opportunities_back is None:
+        return forth
+    n, o = found.agreements_back, found.opportunities_back
+    return join_directed([forth, DirectedLinks(column, row, score_of(n, o), n, o)])
 
 
 def join_directed(parts: Sequence[DirectedLinks]) -> DirectedLinks:

@@ -1,0 +1,196 @@
+"""The indexed store: exactly the links and counts of the oracle, whatever is pruned on the way."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sdist_ray.exclusion import indexed
+from sdist_ray.exclusion.indexed import IndexedStore, needed_agreements
+from sdist_ray.exclusion.regions import make_regions
+from sdist_ray.exclusion.tile import Counting, Tile
+from sdist_ray.occupancy.block import Clock
+from sdist_ray.occupancy.grid import Grid
+from sdist_ray.occupancy.padding import Padding, pad_ranges
+from sdist_ray.topology.estimators import ESTIMATORS, least_agreements
+from tests import oracles
+from tests.test_kernels import to_ranges
+
+
+@st.composite
+def networks(draw):
+    """Cameras in overlapping pairs, so that there is something to find, with gaps."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    grid = Grid(draw(st.integers(1, 6)), draw(st.integers(1, 4)))
+    pairs, ticks = draw(st.integers(1, 3)), draw(st.integers(1, 160))
+    seen = rng.random((ticks, pairs, grid.windows)) < draw(st.sampled_from([0.02, 0.1, 0.3]))
+    missed = rng.random((ticks, 2 * pairs, grid.windows)) < draw(st.sampled_from([0.0, 0.1]))
+    occupied = np.concatenate([seen, seen], axis=1) & ~missed
+    available = np.ones((ticks, 2 * pairs), bool)
+    for _ in range(draw(st.integers(0, 4))):
+        start = rng.integers(0, ticks)
+        available[start : start + rng.integers(1, 40), rng.integers(0, 2 * pairs)] = False
+    clock = Clock(10, draw(st.sampled_from([1, 7, 20, 64])))
+    padding = Padding(grid, clock, draw(st.integers(0, 30)))
+    return padding, occupied, available, draw(st.integers(-100, 100))
+
+
+def run(tile, names, padding, ranges):
+    for padded in pad_ranges(ranges, padding):
+        for array in (padded.occupied.place, padded.occupied.word, padded.countable):
+            array.setflags(write=False)
+        tile.apply(padded, names)
+    return tile
+
+
+def expected_counts(padding, occupied, available, first_tick):
+    grid, clock = padding.grid, padding.clock
+    o, e = oracles.count(
+        occupied, available, grid.columns, grid.rows, padding.tolerance, clock.range_ticks, "wide", first_tick
+    )
+    return o, o - e
+
+
+def expected_links(o, n, windows, score, threshold):
+    """(i, j): (N, O, N back, O back), i < j, of pairs of different cameras that pass in both directions."""
+    passes = score(n, o) > threshold
+    return {
+        (i, j): (n[i, j], o[i, j], n[j, i], o[j, i])
+        for i, j in np.argwhere(passes & passes.T).tolist()
+        if i < j and i // windows != j // windows
+    }
+
+
+def links_of(tile, names, score, threshold, threads=1):
+    found = tile.pairs(least_agreements(score, threshold, tile.store.most_opportunities()), threads)
+    w = tile.windows
+    rows = np.array([names.index(camera) for camera in tile.rows])
+    columns = np.array([names.index(camera) for camera in tile.columns])
+    links = {}
+    for row, column, n, o, n_back, o_back in zip(*vars(found).values(), strict=True):
+        i, j = rows[row // w] * w + row % w, columns[column // w] * w + column % w
+        key, counts = ((i, j), (n, o, n_back, o_back)) if i < j else ((j, i), (n_back, o_back, n, o))
+        assert key not in links, "a pair was found twice"
+        links[key] = counts
+    return links
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    networks(),
+    st.sampled_from(["nonexclusion", "raw"]),
+    st.sampled_from([0.0, 0.5, 0.8, 0.95]),
+    st.sampled_from([1, 4, 9, 64]),
+    st.sampled_from([1, 6, 1024]),
+)
+def test_links_and_their_counts_equal_the_oracle(network, estimator, threshold, region, block):
+    padding, occupied, available, first_tick = network
+    names = [f"c{n}" for n in range(occupied.shape[1])]
+    o, n = expected_counts(*network)
+    ranges = to_ranges(occupied, available, padding.clock, first_tick, read_only=True)
+    tile = run(Tile(names, names, Counting(padding, "wide", "indexed")), names, padding, ranges)
+    tile.store.region_windows = region
+    expected = expected_links(o, n, padding.grid.windows, ESTIMATORS[estimator], threshold)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(indexed, "BLOCK_REGIONS", block)
+        assert links_of(tile, names, ESTIMATORS[estimator], threshold) == expected
+    row, column = (x.ravel() for x in np.indices(o.shape))
+    counts = tile.store.counts(row, column)
+    np.testing.assert_array_equal(counts.opportunities, o.ravel())
+    np.testing.assert_array_equal(counts.agreements, n.ravel())
+
+
+@settings(max_examples=40, deadline=None)
+@given(networks(), st.integers(0, 6), st.integers(0, 6), st.integers(1, 2))
+def test_tiles_share_the_pairs_out(network, first_cut, second_cut, threads):
+    padding, occupied, available, first_tick = network
+    names = [f"c{n}" for n in range(occupied.shape[1])]
+    cuts = sorted({0, min(first_cut, len(names)), min(second_cut, len(names)), len(names)})
+    ranges = to_ranges(occupied, available, padding.clock, first_tick)
+    found = {}
+    for a, b in pairwise(cuts):
+        # Rows against themselves and all later cameras, which is a triangle; the middle one in two tiles.
+        parts = [(names[a:b], names[a:])] if a else [(names[a:b], names[a:b]), (names[b:], names[a:b])]
+        for rows, columns in parts:
+            if not rows:
+                continue
+            tile = run(Tile(rows, columns, Counting(padding, "wide", "indexed")), names, padding, ranges)
+            links = links_of(tile, names, ESTIMATORS["nonexclusion"], 0.8, threads)
+            assert not links.keys() & found.keys()
+            found |= links
+    o, n = expected_counts(*network)
+    assert found == expected_links(o, n, padding.grid.windows, ESTIMATORS["nonexclusion"], 0.8)
+
+
+@settings(max_examples=30, deadline=None)
+@given(networks(), st.integers(1, 8))
+def test_before_the_end_counts_are_those_of_the_ranges_so_far(network, stop):
+    """The newest range's padding reaches into one that the store has not seen."""
+    padding, occupied, available, first_tick = network
+    names = [f"c{n}" for n in range(occupied.shape[1])]
+    ranges = list(pad_ranges(to_ranges(occupied, available, padding.clock, first_tick), padding))
+    start = min(stop // 2, len(ranges) - 1)
+    stores = [Tile(names, names, Counting(padding, "wide", kind)) for kind in ("dense", "indexed")]
+    for tile in stores:
+        for padded in ranges[start:stop]:
+            tile.apply(padded, names)
+    row, column = (x.ravel() for x in np.indices((len(names) * padding.grid.windows,) * 2))
+    dense, sparse = (tile.store.counts(row, column) for tile in stores)
+    np.testing.assert_array_equal(sparse.opportunities, dense.opportunities)
+    np.testing.assert_array_equal(sparse.agreements, dense.agreements)
+    again = Tile.restore(stores[1].snapshot())
+    for tile in (stores[0], again):
+        for padded in ranges[start:]:
+            tile.apply(padded, names)
+    dense, sparse = (tile.store.counts(row, column) for tile in (stores[0], again))
+    np.testing.assert_array_equal(sparse.opportunities, dense.opportunities)
+    np.testing.assert_array_equal(sparse.agreements, dense.agreements)
+
+
+@settings(max_examples=30, deadline=None)
+@given(networks(), st.integers(1, 5))
+def test_what_is_too_old_is_forgotten_but_for_what_it_pads(network, keep):
+    padding, occupied, available, first_tick = network
+    names = [f"c{n}" for n in range(occupied.shape[1])]
+    ranges = list(pad_ranges(to_ranges(occupied, available, padding.clock, first_tick), padding))
+    recent = IndexedStore(names, names, padding, "wide")
+    recent.evidence.keep = keep
+    tile = Tile(names, names, Counting(padding, "wide", "indexed"))
+    tile.store = recent
+    newest = Tile(names, names, Counting(padding, "wide", "dense"))
+    for padded in ranges:
+        tile.apply(padded, names)
+    for padded in ranges[-keep:]:
+        newest.apply(padded, names)
+    row, column = (x.ravel() for x in np.indices((len(names) * padding.grid.windows,) * 2))
+    expected, found = newest.store.counts(row, column), recent.counts(row, column)
+    np.testing.assert_array_equal(found.opportunities, expected.opportunities)
+    np.testing.assert_array_equal(found.agreements, expected.agreements)
+    assert recent.evidence.ticks <= (keep + padding.reach) * padding.clock.range_ticks
+
+
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 64))
+def test_regions_hold_every_window_once(columns, rows, most):
+    grid = Grid(columns, rows)
+    regions = make_regions(grid, most)
+    members = regions.window[regions.window >= 0]
+    assert sorted(members) == list(range(grid.windows))
+    assert int(np.bitwise_count(regions.region_mask).max()) <= most
+    bits = set(zip(regions.word.tolist(), regions.bit.tolist(), strict=True))
+    assert len(bits) == grid.windows
+    assert max(bit for _, bit in bits) < 64
+    corner = min(columns, 2) * min(rows, 2)
+    assert int(np.bitwise_count(regions.near[0]).sum()) == corner
+
+
+def test_a_bound_that_is_not_monotone_is_made_so():
+    # O = 3 allows two misses, O = 4 none: a row of 4 ticks may still pass where only 3 can be counted.
+    least = np.array([1, 2, 3, 1, 4])
+    assert needed_agreements(np.arange(5), least).tolist() == [0, 0, 0, 1, 2]
+
+
+def test_byte_counters_are_refused():
+    with pytest.raises(ValueError, match="wide, not byte"):
+        Tile(["a"], ["a"], Counting(Padding(Grid(), Clock(), 3), "byte", "indexed"))
