@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdist_ray.exclusion import indexed
-from sdist_ray.exclusion.indexed import IndexedStore, needed_agreements
+from sdist_ray.exclusion.indexed import IndexedStore, spare_misses
 from sdist_ray.exclusion.regions import make_regions
 from sdist_ray.exclusion.tile import Counting, Tile
 from sdist_ray.occupancy.block import Clock
@@ -188,7 +188,7 @@ def test_regions_hold_every_window_once(columns, rows, most):
 def test_a_bound_that_is_not_monotone_is_made_so():
     # O = 3 allows two misses, O = 4 none: a row of 4 ticks may still pass where only 3 can be counted.
     least = np.array([1, 2, 3, 1, 4])
-    assert needed_agreements(np.arange(5), least).tolist() == [0, 0, 0, 1, 2]
+    assert spare_misses(np.arange(5), least).tolist() == [-1, -1, -1, 2, 2]
 
 
 def test_byte_counters_are_refused():

@@ -15,11 +15,11 @@ from sdist_ray.exclusion.search import (
     count_ticks,
     fill_ticks,
     open_gaps,
-    or_ahead,
     spread_windows,
     spread_words,
 )
 from sdist_ray.exclusion.store import State, TileRange
+from sdist_ray.exclusion.vector import pad_in_time
 from sdist_ray.occupancy.block import Words
 from sdist_ray.occupancy.padding import Padding
 from sdist_ray.occupancy.sparse import SparseWords
@@ -240,8 +240,7 @@ class PaddedTicks:
         self._padding = evidence.padding
         self._regions = regions
         room = evidence.ticks + 2 * evidence.padding.tolerance
-        self._first = np.zeros((regions.words, room), dtype=np.uint64)
-        self._second = np.zeros((regions.words, room), dtype=np.uint64)
+        self._spaced = np.zeros((regions.words, room), dtype=np.uint64)
         self._padded = np.zeros((regions.words, evidence.ticks), dtype=np.uint64)
         self._known = np.ones(evidence.ticks, dtype=np.bool_)
 
@@ -253,26 +252,19 @@ class PaddedTicks:
             arrays hold until the next call.
         """
         made, windows = self._sorted, self._padding.grid.windows
-        self._first[:] = 0
+        self._spaced[:] = 0
         first_place = camera * windows
         tolerance = self._padding.tolerance
-        spread_windows(made.starts, made.ticks, first_place, self._regions.near, tolerance, self._first)
+        spread_windows(made.starts, made.ticks, first_place, self._regions.near, tolerance, self._spaced)
         ticks = self._padding.clock.range_ticks
         starts, number, place, words = made.halo
         old = slice(starts[camera], starts[camera + 1])
         spread_words(
             number[old], place[old], words[old], first_place, ticks, self._regions.near, tolerance,
-            self._first,
+            self._spaced,
         )  # fmt: skip
         for word in range(self._regions.words):
-            source, other = self._first[word], self._second[word]
-            # y[t] = OR of s[t - p] ... s[t + p], by doubling.
-            span, length = 1, 2 * tolerance + 1
-            while 2 * span <= length:
-                or_ahead(source, span, other[: len(source) - span])
-                source, other = other[: len(source) - span], source
-                span *= 2
-            or_ahead(source, length - span, self._padded[word])
+            pad_in_time(self._spaced[word], tolerance, self._padded[word])
         starts, number, place, words = made.seams
         seam = slice(starts[camera], starts[camera + 1])
         add_words(

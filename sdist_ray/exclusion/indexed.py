@@ -7,6 +7,8 @@ window by window. docs/indexed.md has the bounds and their proof.
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,17 +25,19 @@ from sdist_ray.exclusion.search import (
     check_back,
     check_forth,
     count_pairs,
+    group,
     pair_regions,
-    region_bits,
-    rows_that_reach,
+    region_misses,
     transpose,
 )
 from sdist_ray.exclusion.store import Counts, Pairs, State, TileRange
+from sdist_ray.exclusion.vector import VECTOR_WORDS, rows_that_reach
 from sdist_ray.occupancy.block import Words
 from sdist_ray.occupancy.padding import Padding
 
 BLOCK_REGIONS = 1024
 ROW, COLUMN = 1, 2
+ALL = ~np.uint64(0)
 Ints = npt.NDArray[np.int64]
 Share = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
 
@@ -165,7 +169,8 @@ class _Search:
         self._threads = threads
         self._windows = evidence.padding.grid.windows
         self._starts, self._ticks = evidence.row_ticks()
-        self._needed = needed_agreements(np.diff(self._starts), least)
+        self._spare = spare_misses(np.diff(self._starts), least)
+        self._kept = threading.local()
         per_block = max(1, BLOCK_REGIONS // regions.count)
         edges = [0, *(np.flatnonzero(np.diff(roles)) + 1).tolist(), len(roles)]
         self._blocks = [
@@ -194,17 +199,17 @@ class _Search:
         return bool((one & ROW and other & COLUMN) or (one & COLUMN and other & ROW))
 
     def _region_bits(self, block: tuple[int, int]) -> Words:
-        """Which regions of a block's cameras are occupied, uint64 (ticks + 1, words)."""
+        """Which regions of a block's cameras are not occupied, uint64 (ticks + 1, words)."""
         regions, ticks = self._regions, self._evidence.ticks
-        words = -(-(block[1] - block[0]) * regions.count // 64)
-        by_word = np.zeros((words, ticks), dtype=np.uint64)
+        words = self._words(block)
+        by_word = np.full((words, ticks), ALL, dtype=np.uint64)
         padded = PaddedTicks(self._evidence, regions)
         bit = 0
         for camera in range(*block):
             masks, _, _ = padded.of(camera)
             for region in range(regions.count):
                 shift = regions.region_shift[region]
-                region_bits(
+                region_misses(
                     masks[regions.region_word[region]],
                     regions.region_mask[region] << shift,
                     np.uint64(bit & 63),
@@ -215,11 +220,16 @@ class _Search:
         bits[:-1] = by_word.T
         return bits
 
+    def _words(self, block: tuple[int, int]) -> int:
+        """Words for a bit per region of a block, in whole vectors."""
+        vector = 64 * VECTOR_WORDS
+        return -(-(block[1] - block[0]) * self._regions.count // vector) * VECTOR_WORDS
+
     def _pair_blocks(self, bits: list[Words], a: int, b: int) -> _RegionPairs:
-        forth = self._reach(self._blocks[a], bits[b])
-        back = forth if a == b else self._reach(self._blocks[b], bits[a])
-        some_forth, some_back = self._some(a, forth), self._some(b, back)
-        turned = np.empty((some_back.shape[1] * 64, len(some_back) // 64), dtype=np.uint64)
+        forth = self._reach("forth", self._blocks[a], bits[b])
+        back = forth if a == b else self._reach("back", self._blocks[b], bits[a])
+        some_forth, some_back = self._some("forth", a, forth), self._some("back", b, back)
+        turned = self._scratch("turned", some_back.shape[1] * 64, len(some_back) // 64)
         transpose(some_back, turned)
         room = 1024
         while True:
@@ -233,16 +243,23 @@ class _Search:
                 return _RegionPairs(*(array[:found].copy() for array in vars(pairs).values()))
             room = found
 
-    def _reach(self, block: tuple[int, int], bits: Words) -> Words:
+    def _scratch(self, name: str, *shape: int) -> Words:
+        """A thread's array, used again: fresh memory for every two blocks costs as much as filling it."""
+        size = math.prod(shape)
+        kept: Words | None = getattr(self._kept, name, None)
+        if kept is None or len(kept) < size:
+            kept = np.empty(size, dtype=np.uint64)
+            setattr(self._kept, name, kept)
+        return kept[:size].reshape(shape)
+
+    def _reach(self, way: str, block: tuple[int, int], bits: Words) -> Words:
         first, rows = block[0] * self._windows, (block[1] - block[0]) * self._windows
-        passed = np.empty((rows, bits.shape[1]), dtype=np.uint64)
-        rows_that_reach(self._starts, self._ticks, self._needed, first, rows, bits, passed)
+        passed = self._scratch(f"passed {way}", rows, bits.shape[1])
+        rows_that_reach(self._starts, self._ticks, self._spare, first, rows, bits, passed)
         return passed
 
-    def _some(self, block: int, passed: Words) -> Words:
-        first, stop = self._blocks[block]
-        words = -(-(stop - first) * self._regions.count // 64)
-        some = np.empty((words * 64, passed.shape[1]), dtype=np.uint64)
+    def _some(self, way: str, block: int, passed: Words) -> Words:
+        some = self._scratch(f"some {way}", self._words(self._blocks[block]) * 64, passed.shape[1])
         any_row(passed, self._windows, self._regions.window, some)
         return some
 
@@ -295,8 +312,8 @@ class _Search:
         return Pairs(row, column, *(x.astype(np.int64) for x in (n, o, n_back, o_back))).where(both)
 
 
-def needed_agreements(opportunities: Ints, least: Ints) -> npt.NDArray[np.int32]:
-    """How many agreements a row needs with a region before any of its windows can pass.
+def spare_misses(opportunities: Ints, least: Ints) -> npt.NDArray[np.int32]:
+    """How many misses a row may have with a region while some of its windows can still pass.
 
     A pair passes with at most m(O) = O - least[O] misses. O is at most the row's ticks, and where it is less
     the bound is the greatest m up to there; ticks that cannot be counted are taken for agreement.
@@ -306,20 +323,18 @@ def needed_agreements(opportunities: Ints, least: Ints) -> npt.NDArray[np.int32]
         least: int64, least N by O.
 
     Returns:
-        int32, 0 for a row that no O lets pass.
+        int32, -1 for a row that no O lets pass.
     """
     spare = np.maximum.accumulate(np.arange(len(least)) - least)[opportunities]
-    return np.where(spare < 0, 0, opportunities - spare).astype(np.int32)
+    return np.maximum(spare, -1).astype(np.int32)
 
 
 def _grouped(keys: npt.NDArray[np.integer[Any]]) -> list[tuple[int, Ints]]:
     """Indices by key, ascending."""
-    if not len(keys):
-        return []
-    order = np.argsort(keys, kind="stable")
-    edges = np.flatnonzero(np.diff(keys[order], prepend=-1))
-    stops = np.append(edges[1:], len(order))
-    return [(int(keys[order[a]]), order[a:b]) for a, b in zip(edges, stops, strict=True)]
+    starts = np.zeros(int(keys.max(initial=-1)) + 2, dtype=np.int64)
+    order = np.empty(len(keys), dtype=np.int64)
+    group(keys.astype(np.int32), starts, order)
+    return [(key, order[starts[key] : starts[key + 1]]) for key in np.flatnonzero(np.diff(starts)).tolist()]
 
 
 def _shares(groups: list[tuple[int, Ints]], threads: int) -> list[list[tuple[int, Ints]]]:

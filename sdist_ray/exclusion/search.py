@@ -10,8 +10,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from sdist_ray.exclusion.kernels import lowest_bit
-from sdist_ray.exclusion.vertical import add_eight, ripple
+from sdist_ray.exclusion.kernels import lowest_bit, popcount
 
 ONE = np.uint64(1)
 ALL = ~np.uint64(0)
@@ -84,78 +83,17 @@ def spread_words(number, place, word, first_place, range_ticks, near, offset, sp
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def or_ahead(source, step, out):  # type: ignore[no-untyped-def]
-    """out[t] = source[t] | source[t + step], for every t of ``out``."""
-    ahead = source[step:]
-    for t in range(out.shape[0]):
-        out[t] = source[t] | ahead[t]
-
-
-@numba.njit(cache=True, nogil=True, boundscheck=False)
-def region_bits(padded, mask, shift, bits):  # type: ignore[no-untyped-def]
-    """bits[t] |= (is anything of the region in padded[t]) << shift.
+def region_misses(padded, mask, shift, bits):  # type: ignore[no-untyped-def]
+    """Clear one bit of bits[t] where anything of a region is in padded[t].
 
     Args:
         padded: uint64 (ticks,), the word that holds the region.
         mask: uint64, the region's bits in it.
-        shift: uint64.
+        shift: uint64, the bit.
         bits: uint64 (ticks,), updated.
     """
     for t in range(padded.shape[0]):
-        bits[t] |= np.uint64((padded[t] & mask) != 0) << shift
-
-
-@numba.njit(cache=True, nogil=True, boundscheck=False)
-def rows_that_reach(starts, ticks, needed, first_row, rows, bits, passed):  # type: ignore[no-untyped-def]
-    """Which regions each row agrees with often enough: vertical counters that overflow at the threshold.
-
-    Planes are preset to 2^K - needed, so that a carry out of the highest means "reached".
-
-    Args:
-        starts: int64 (places + 1,), each row's ticks.
-        ticks: int32.
-        needed: int32 (places,), agreements that a row needs; 0 for a row that cannot be linked.
-        first_row, rows: which rows.
-        bits: uint64 (ticks + 1, words), the regions' bits; the last row is all zero.
-        passed: uint64 (rows, words), written.
-    """
-    words = bits.shape[1]
-    zero = bits.shape[0] - 1
-    planes = np.empty((32, words), dtype=np.uint64)
-    carry = np.empty(words, dtype=np.uint64)
-    for number in range(rows):
-        row = first_row + number
-        out = passed[number]
-        out[:] = 0
-        if needed[row] == 0:
-            continue
-        start, stop = starts[row], starts[row + 1]
-        digits = 3
-        while (stop - start) >> digits:
-            digits += 1
-        preset = (np.int64(1) << digits) - needed[row]
-        for digit in range(digits):
-            planes[digit, :] = ALL if (preset >> digit) & 1 else np.uint64(0)
-        for first in range(start, stop, 8):
-            left = stop - first
-            add_eight(
-                planes[0],
-                planes[1],
-                planes[2],
-                carry,
-                bits[ticks[first]],
-                bits[ticks[first + 1] if left > 1 else zero],
-                bits[ticks[first + 2] if left > 2 else zero],
-                bits[ticks[first + 3] if left > 3 else zero],
-                bits[ticks[first + 4] if left > 4 else zero],
-                bits[ticks[first + 5] if left > 5 else zero],
-                bits[ticks[first + 6] if left > 6 else zero],
-                bits[ticks[first + 7] if left > 7 else zero],
-            )
-            for digit in range(3, digits):
-                ripple(planes[digit], carry)
-            for word in range(words):
-                out[word] |= carry[word]
+        bits[t] ^= np.uint64((padded[t] & mask) != 0) << shift
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -248,10 +186,14 @@ def pair_regions(  # type: ignore[no-untyped-def]
                 if camera_a == camera_b or not ((role_a & 1 and role_b & 2) or (role_a & 2 and role_b & 1)):
                     continue
                 if found < found_a.shape[0]:
-                    found_a[found] = first_a * regions + a
-                    found_b[found] = first_b * regions + b
-                    mask_a[found] = _rows_with(forth, a, b, windows, window)
-                    mask_b[found] = _rows_with(back, b, a, windows, window)
+                    of_a = _rows_with(forth, a, b, windows, window)
+                    of_b = _rows_with(back, b, a, windows, window)
+                    region_a, region_b = first_a * regions + a, first_b * regions + b
+                    # The side with fewer rows is called A: its rows are looked at first.
+                    if popcount(of_b) < popcount(of_a):
+                        of_a, of_b, region_a, region_b = of_b, of_a, region_b, region_a
+                    found_a[found], mask_a[found] = region_a, of_a
+                    found_b[found], mask_b[found] = region_b, of_b
                 found += 1
     return found
 
@@ -296,25 +238,36 @@ def _count_misses(ticks, start, stop, padded, known, gaps, shift, alive, least, 
     spare = opportunities - least[opportunities]
     if spare < 0:
         return np.uint64(0), opportunities, np.int64(0), np.int64(0)
-    digits = np.int64(1)
+    digits = np.int64(4)
     while (spare + 1) >> digits:
         digits += 1
     preset = (np.int64(1) << digits) - (spare + 1)
-    for digit in range(digits):
-        planes[digit] = ALL if (preset >> digit) & 1 else np.uint64(0)
+    for digit in range(4, digits):
+        planes[digit] = np.uint64(0) - np.uint64((preset >> digit) & 1)
+    p0, p1 = np.uint64(0) - np.uint64(preset & 1), np.uint64(0) - np.uint64((preset >> 1) & 1)
+    p2, p3 = np.uint64(0) - np.uint64((preset >> 2) & 1), np.uint64(0) - np.uint64((preset >> 3) & 1)
     alive <<= shift
     for k in range(start, stop):
-        carry = alive & ~padded[ticks[k]]
-        digit = 0
+        # Four digits in registers, straight on; the higher ones are seldom reached.
+        c0 = alive & ~padded[ticks[k]]
+        c1 = p0 & c0
+        p0 ^= c0
+        c2 = p1 & c1
+        p1 ^= c1
+        c3 = p2 & c2
+        p2 ^= c2
+        carry = p3 & c3
+        p3 ^= c3
+        digit = 4
         while carry and digit < digits:
             both = planes[digit] & carry
             planes[digit] ^= carry
             carry = both
             digit += 1
-        if carry:
-            alive &= ~carry
-            if alive == 0:
-                break
+        alive &= ~carry
+        if alive == 0:
+            break
+    planes[0], planes[1], planes[2], planes[3] = p0, p1, p2, p3
     return alive >> shift, opportunities, digits, preset
 
 
@@ -494,3 +447,22 @@ def open_gaps(number, missing, range_ticks, padded, known):  # type: ignore[no-u
             for word in range(padded.shape[0]):
                 padded[word, tick] = ALL
             x &= x - ONE
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def group(keys, starts, order):  # type: ignore[no-untyped-def]
+    """Sort small numbers by counting.
+
+    Args:
+        keys: int32 (n,), from 0 to m - 1.
+        starts: int64 (m + 1,), all zero; where each key's indices begin, written.
+        order: int64 (n,), indices by key, ascending within a key; written.
+    """
+    for k in range(keys.shape[0]):
+        starts[keys[k] + 1] += 1
+    for m in range(1, starts.shape[0]):
+        starts[m] += starts[m - 1]
+    free = starts[:-1].copy()
+    for k in range(keys.shape[0]):
+        order[free[keys[k]]] = k
+        free[keys[k]] += 1

