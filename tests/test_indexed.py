@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdist_ray.exclusion import indexed
-from sdist_ray.exclusion.indexed import IndexedStore, spare_misses
+from sdist_ray.exclusion import search
+from sdist_ray.exclusion.indexed import IndexedStore
 from sdist_ray.exclusion.regions import make_regions
+from sdist_ray.exclusion.search import spare_misses
 from sdist_ray.exclusion.tile import Counting, Tile
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.grid import Grid
@@ -94,7 +95,7 @@ def test_links_and_their_counts_equal_the_oracle(network, estimator, threshold, 
     tile.store.region_windows = region
     expected = expected_links(o, n, padding.grid.windows, ESTIMATORS[estimator], threshold)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(indexed, "BLOCK_REGIONS", block)
+        patch.setattr(search, "BLOCK_REGIONS", block)
         assert links_of(tile, names, ESTIMATORS[estimator], threshold) == expected
     row, column = (x.ravel() for x in np.indices(o.shape))
     counts = tile.store.counts(row, column)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.exclusion.regions import Regions
-from sdist_ray.exclusion.search import (
+from sdist_ray.exclusion.spread import (
     add_words,
     count_ticks,
     fill_ticks,

@@ -30,6 +30,8 @@ class Regions:
         region_shift: uint64 (regions,), its lowest bit.
         region_mask: uint64 (regions,), its bits, from bit 0 on.
         window: int64 (regions, largest region), the window at each bit of a region; -1 beyond its end.
+        order: int64 (windows,), the windows region by region.
+        first, size: int64 (regions,), where a region's windows are in that order.
     """
 
     word: npt.NDArray[np.int64]
@@ -40,6 +42,9 @@ class Regions:
     region_shift: Words
     region_mask: Words
     window: npt.NDArray[np.int64]
+    order: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    size: npt.NDArray[np.int64]
 
     @property
     def count(self) -> int:
@@ -79,7 +84,11 @@ def make_regions(grid: Grid, most_windows: int) -> Regions:
         for j in np.flatnonzero(beside):
             near[i, region_word[region[j]]] |= np.uint64(1) << bit[j]
     mask = np.array([(1 << len(inside)) - 1 for inside in members], dtype=np.uint64)
-    return Regions(region_word[region], bit, region, near, region_word, region_shift, mask, table)
+    size = np.array([len(inside) for inside in members], dtype=np.int64)
+    return Regions(
+        region_word[region], bit, region, near, region_word, region_shift, mask, table,
+        np.concatenate(members), np.cumsum(size) - size, size,
+    )  # fmt: skip
 
 
 def _rectangle(grid: Grid, most: int) -> tuple[int, int]:

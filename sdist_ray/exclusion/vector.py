@@ -129,37 +129,39 @@ def _plane(preset, digit):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def rows_that_reach(starts, ticks, spare, first_row, rows, misses, passed):  # type: ignore[no-untyped-def]
+def rows_that_reach(starts, ticks, spare, rows, misses, passed):  # type: ignore[no-untyped-def]
     """Which regions each row misses seldom enough.
 
-    Vertical counters of misses, six digits in registers and the rest in memory, preset to 2^K - (spare + 1):
-    a carry out of the highest digit is one miss too many. When that has happened to all 512 regions of a
-    vector the row is done with them.
+    Vertical counters of misses, up to six digits in registers and the rest in memory, are preset to
+    2^K - (spare + 1): a carry out of the highest digit is one miss too many. When that has happened to all
+    512 regions of a vector the row is done with them.
 
     Args:
         starts: int64 (places + 1,), each row's ticks.
         ticks: int32.
         spare: int32 (places,), misses that a row may have; -1 for a row that cannot be linked.
-        first_row, rows: which rows.
+        rows: int64 (rows,), which rows.
         misses: uint64 (ticks + 1, words), a bit for every region that is not occupied at a tick; ones beyond
             the last region; the last row is all zero. Words are a multiple of 8.
-        passed: uint64 (rows, words), written.
+        passed: uint64 (words, rows), written.
     """
     words = misses.shape[1]
     stride = np.uintp(words * 8)
     zero = np.uintp(misses.shape[0] - 1)
     base = np.uintp(misses.ctypes.data)
-    out = np.uintp(passed.ctypes.data)
+    reached = np.empty(VECTOR_WORDS, dtype=np.uint64)
+    reached_at = np.uintp(reached.ctypes.data)
     high = np.empty((32, VECTOR_WORDS), dtype=np.uint64)
     high_at = np.uintp(high.ctypes.data)
-    for number in range(rows):
-        row = first_row + number
+    for number in range(rows.shape[0]):
+        row = rows[number]
         allowed = np.int64(spare[row])
         if allowed < 0:
-            passed[number, :] = 0
+            passed[:, number] = 0
             continue
         start, stop = starts[row], starts[row + 1]
-        digits = np.int64(6)
+        # Three digits or at least six: most rows are short.
+        digits = np.int64(3 if allowed < 8 else 6)
         while (allowed + 1) >> digits:
             digits += 1
         preset = np.uint64((np.int64(1) << digits) - (allowed + 1))
@@ -212,13 +214,14 @@ def rows_that_reach(starts, ticks, spare, first_row, rows, misses, passed):  # t
                 c1 = _sum(t3, t4, c1)
                 carry = _carry(f1, f2, c2)
                 c2 = _sum(f1, f2, c2)
-                following = _and(c3, carry)
-                c3 = _xor(c3, carry)
-                carry = _and(c4, following)
-                c4 = _xor(c4, following)
-                following = _and(c5, carry)
-                c5 = _xor(c5, carry)
-                carry = following
+                if digits > 3:
+                    following = _and(c3, carry)
+                    c3 = _xor(c3, carry)
+                    carry = _and(c4, following)
+                    c4 = _xor(c4, following)
+                    following = _and(c5, carry)
+                    c5 = _xor(c5, carry)
+                    carry = following
                 for digit in range(6, digits):
                     where = high_at + np.uintp((digit - 6) * VECTOR_WORDS * 8)
                     plane = _load(where)
@@ -228,7 +231,9 @@ def rows_that_reach(starts, ticks, spare, first_row, rows, misses, passed):  # t
                 dead = _or(dead, carry)
                 if _is_full(dead):
                     break
-            _store(_xor(dead, _all_of(ALL)), out + np.uintp((number * words + vector * VECTOR_WORDS) * 8))
+            _store(_xor(dead, _all_of(ALL)), reached_at)
+            for word in range(VECTOR_WORDS):
+                passed[vector * VECTOR_WORDS + word, number] = reached[word]
 
 
 @numba.njit(nogil=True, boundscheck=False)
