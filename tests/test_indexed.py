@@ -12,6 +12,7 @@ from sdist_ray.exclusion.indexed import IndexedStore
 from sdist_ray.exclusion.regions import make_regions
 from sdist_ray.exclusion.search import spare_misses
 from sdist_ray.exclusion.tile import Counting, Tile
+from sdist_ray.exclusion.vector import rows_that_reach
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import Padding, pad_ranges
@@ -195,3 +196,24 @@ def test_a_bound_that_is_not_monotone_is_made_so():
 def test_byte_counters_are_refused():
     with pytest.raises(ValueError, match="wide, not byte"):
         Tile(["a"], ["a"], Counting(Padding(Grid(), Clock(), 3), "byte", "indexed"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 90), st.sampled_from([0.02, 0.2, 0.6]))
+def test_rows_reach_exactly_the_regions_that_they_miss_seldom(seed, ticks, density):
+    # A filter that lets too much pass is slow, not wrong: nothing else would notice.
+    rng = np.random.default_rng(seed)
+    rows, words = 40, 8
+    missed = rng.random((ticks, words * 64)) < density
+    misses = np.zeros((ticks + 1, words), dtype=np.uint64)
+    misses[:-1] = np.packbits(missed, axis=1, bitorder="little").view(np.uint64)
+    lengths = rng.integers(0, ticks + 1, rows)
+    lists = [np.sort(rng.choice(ticks, length, replace=False)) for length in lengths]
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    spare = rng.integers(-1, ticks + 1, rows).astype(np.int32)
+    order = rng.permutation(rows)
+    passed = np.zeros((words, rows), dtype=np.uint64)
+    rows_that_reach(starts, np.concatenate(lists).astype(np.int32), spare, order, misses, passed)
+    expected = np.array([(missed[lists[row]].sum(axis=0) <= spare[row]) & (spare[row] >= 0) for row in order])
+    found = np.unpackbits(passed.T.copy().view(np.uint8), axis=1, bitorder="little").astype(bool)
+    np.testing.assert_array_equal(found, expected)

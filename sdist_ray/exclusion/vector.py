@@ -161,7 +161,7 @@ def rows_that_reach(starts, ticks, spare, rows, misses, passed):  # type: ignore
             continue
         start, stop = starts[row], starts[row + 1]
         # Three digits or at least six: most rows are short.
-        digits = np.int64(3 if allowed < 8 else 6)
+        digits = np.int64(3 if allowed < 7 else 6)
         while (allowed + 1) >> digits:
             digits += 1
         preset = np.uint64((np.int64(1) << digits) - (allowed + 1))
