@@ -233,7 +233,7 @@ def _by_camera(
 
 
 class PaddedTicks:
-    """One camera's padded windows at every tick, as bit masks. One thread's: the arrays are used again."""
+    """Cameras' padded windows at every tick, as bit masks. One thread's: its arrays are used again."""
 
     def __init__(self, evidence: Evidence, regions: Regions) -> None:
         self._sorted = evidence.sorted()
@@ -251,6 +251,10 @@ class PaddedTicks:
             y', uint64 (words, ticks), bits as in Regions; r, bool (ticks,); whether any r is False. The
             arrays hold until the next call.
         """
+        return self._padded, self._known, self.fill(camera, self._padded, self._known)
+
+    def fill(self, camera: int, padded: Words, known: npt.NDArray[np.bool_]) -> bool:
+        """The same, into arrays of the caller's."""
         made, windows = self._sorted, self._padding.grid.windows
         self._spaced[:] = 0
         first_place = camera * windows
@@ -264,15 +268,15 @@ class PaddedTicks:
             self._spaced,
         )  # fmt: skip
         for word in range(self._regions.words):
-            pad_in_time(self._spaced[word], tolerance, self._padded[word])
+            pad_in_time(self._spaced[word], tolerance, padded[word])
         starts, number, place, words = made.seams
         seam = slice(starts[camera], starts[camera + 1])
         add_words(
             number[seam], place[seam], words[seam], first_place, ticks,
-            self._regions.word, self._regions.bit, self._padded,
+            self._regions.word, self._regions.bit, padded,
         )  # fmt: skip
         starts, number, _, words = made.gaps
         gap = slice(starts[camera], starts[camera + 1])
-        self._known[:] = True
-        open_gaps(number[gap], words[gap], ticks, self._padded, self._known)
-        return self._padded, self._known, gap.stop > gap.start
+        known[:] = True
+        open_gaps(number[gap], words[gap], ticks, padded, known)
+        return bool(gap.stop > gap.start)

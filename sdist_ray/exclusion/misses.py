@@ -11,6 +11,7 @@ import numba
 import numpy as np
 
 from sdist_ray.exclusion.kernels import lowest_bit
+from sdist_ray.exclusion.reach import rows_with
 
 ONE = np.uint64(1)
 
@@ -85,99 +86,124 @@ def _misses_at(planes, bit, digits, preset):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def check_forth(  # type: ignore[no-untyped-def]
-    order, pairs, masks, starts, ticks, padded, known, gaps, window, region_word, region_shift, windows,
-    least, record, row, column, n, o,
+    first_a, cameras_a, first_b, cameras_b, roles, forth, back, some_back, starts, ticks, padded, known, gaps,
+    order, region_first, region_size, region_word, region_shift, least, row, column, n, o, found,
 ):  # fmt: skip
-    """The windows of one column camera that rows agree with often enough, with N and O.
+    """The windows of a block of cameras B that rows of a block A agree with often enough, with N and O.
+
+    Looked at are only windows that reach the row's region in their turn, and only a row of a region that they
+    reach.
 
     Args:
-        order: int64, the pairs of regions whose B is of this camera.
-        pairs, masks: see pair_regions.
+        first_a, cameras_a, first_b, cameras_b: the blocks, as numbers of cameras.
+        roles: uint8 (cameras,), bit 0 a row camera, bit 1 a column camera: a pair needs one of each.
+        forth: uint64 (B's words, rows of A at least), from vector.rows_that_reach.
+        back: uint64 (A's words, rows of B at least), the other way round.
+        some_back: uint64 (B's words, A's regions), any_row(back) transposed.
         starts, ticks: each row's ticks.
-        padded: y' of the camera, uint64 (words, ticks).
-        known: r of the camera, bool (ticks,).
-        gaps: whether any of ``known`` is False.
-        window, region_word, region_shift: see Regions.
-        windows: windows per camera.
+        padded: y' of B, uint64 (B's cameras, words, ticks).
+        known: r of B, bool (B's cameras, ticks).
+        gaps: bool (B's cameras,), whether any of ``known`` is False.
+        order, region_first, region_size, region_word, region_shift: see Regions.
         least: int64, least N by O.
-        record: int64 (room,), the pair of regions; written.
         row, column: int32 (room,), places; written.
-        n, o: int32 (room,), written. Room for all windows of the masks.
+        n, o: int32 (room,), written.
+        found: how many there are already; new ones are put after them.
 
     Returns:
-        How many pairs of windows pass in this direction.
+        How many there are now; those beyond the room are counted only.
     """
-    regions = window.shape[0]
+    regions, windows, room = region_first.shape[0], order.shape[0], row.shape[0]
     planes = np.empty(32, dtype=np.uint64)
-    found = 0
-    for k in range(order.shape[0]):
-        at = order[k]
-        a, b = pairs[at, 0], pairs[at, 1]
-        inside = b % regions
-        word = padded[region_word[inside]]
-        shift = region_shift[inside]
-        rows = masks[at, 0]
-        while rows:
-            i = a // regions * windows + window[a % regions, lowest_bit(rows)]
-            rows &= rows - ONE
-            alive, opportunities, digits, preset = _count_misses(
-                ticks, starts[i], starts[i + 1], word, known, gaps, shift, masks[at, 1], least, planes
-            )
-            while alive:
-                bit = lowest_bit(alive)
-                alive &= alive - ONE
-                record[found] = at
-                row[found] = i
-                column[found] = b // regions * windows + window[inside, bit]
-                n[found] = opportunities - _misses_at(planes, np.uint64(bit) + shift, digits, preset)
-                o[found] = opportunities
-                found += 1
+    # Word by word of B: what is looked up of so few cameras stays in the cache.
+    for word in range(-(-cameras_b * regions // 64)):
+        for a in range(cameras_a * regions):
+            reaching = some_back[word, a]
+            if reaching == 0:
+                continue
+            camera_a, region_a = a // regions, a % regions
+            start = camera_a * windows + region_first[region_a]
+            for k in range(start, start + region_size[region_a]):
+                both = forth[word, k] & reaching
+                if both == 0:
+                    continue
+                i = (first_a + camera_a) * windows + order[k - camera_a * windows]
+                while both:
+                    b = word * 64 + lowest_bit(both)
+                    both &= both - ONE
+                    camera_b, region_b = b // regions, b % regions
+                    if camera_b >= cameras_b or (first_a == first_b and camera_a >= camera_b):
+                        continue
+                    role_a, role_b = roles[first_a + camera_a], roles[first_b + camera_b]
+                    if not ((role_a & 1 and role_b & 2) or (role_a & 2 and role_b & 1)):
+                        continue
+                    inside = region_first[region_b]
+                    alive = rows_with(back, a, camera_b * windows + inside, region_size[region_b])
+                    shift = region_shift[region_b]
+                    alive, opportunities, digits, preset = _count_misses(
+                        ticks, starts[i], starts[i + 1], padded[camera_b, region_word[region_b]],
+                        known[camera_b], gaps[camera_b], shift, alive, least, planes,
+                    )  # fmt: skip
+                    while alive:
+                        bit = lowest_bit(alive)
+                        alive &= alive - ONE
+                        if found < room:
+                            row[found] = i
+                            column[found] = (first_b + camera_b) * windows + order[inside + bit]
+                            n[found] = opportunities - _misses_at(
+                                planes, np.uint64(bit) + shift, digits, preset
+                            )
+                            o[found] = opportunities
+                        found += 1
     return found
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def check_back(  # type: ignore[no-untyped-def]
-    order, first, last, row, column, starts, ticks, padded, known, gaps, word_of, bit_of, windows, least,
-    n_back, o_back,
-):  # fmt: skip
+    pairs, row, column, starts, ticks, padded, known, gaps, word_of, bit_of, least, n_back, o_back
+):
     """The other direction of pairs that pass in one: rows are now the columns' windows.
 
     Args:
-        order: int64, those whose A is of this camera.
-        first, last: int64, where check_forth left each one's windows.
+        pairs: int64, those whose row is of one camera A, with the same column next to each other.
         row, column: int32, from check_forth.
         starts, ticks: each row's ticks.
-        padded, known, gaps: as for check_forth, of A's camera.
+        padded: y' of A, uint64 (words, ticks).
+        known: r of A, bool (ticks,).
+        gaps: whether any of ``known`` is False.
         word_of, bit_of: see Regions.
-        windows: windows per camera.
         least: int64, least N by O.
         n_back, o_back: int32, N and O of (column, row); -1 in n_back where it does not pass. Written.
     """
+    windows = word_of.shape[0]
     planes = np.empty(32, dtype=np.uint64)
-    for k in range(order.shape[0]):
-        start, stop = first[order[k]], last[order[k]]
-        for pair in range(start, stop):
-            n_back[pair] = -2
-        for pair in range(start, stop):
-            if n_back[pair] != -2:
-                continue
-            # All windows of the region that this one is paired with, at once.
-            j = column[pair]
-            word = word_of[row[pair] % windows]
+    start = 0
+    while start < pairs.shape[0]:
+        j = column[pairs[start]]
+        stop = start + 1
+        while stop < pairs.shape[0] and column[pairs[stop]] == j:
+            stop += 1
+        # All windows that this one is paired with, a word at once.
+        for word in range(padded.shape[0]):
             alive = np.uint64(0)
-            for other in range(pair, stop):
-                if column[other] == j:
-                    alive |= ONE << bit_of[row[other] % windows]
+            for k in range(start, stop):
+                window = row[pairs[k]] % windows
+                if word_of[window] == word:
+                    alive |= ONE << bit_of[window]
+            if alive == 0:
+                continue
             alive, opportunities, digits, preset = _count_misses(
                 ticks, starts[j], starts[j + 1], padded[word], known, gaps, np.uint64(0), alive, least, planes
             )
-            for other in range(pair, stop):
-                if column[other] == j:
-                    bit = bit_of[row[other] % windows]
-                    n_back[other] = -1
-                    o_back[other] = opportunities
-                    if (alive >> bit) & ONE:
-                        n_back[other] = opportunities - _misses_at(planes, bit, digits, preset)
+            for k in range(start, stop):
+                pair = pairs[k]
+                window = row[pair] % windows
+                if word_of[window] == word:
+                    o_back[pair] = opportunities
+                    n_back[pair] = -1
+                    if (alive >> bit_of[window]) & ONE:
+                        n_back[pair] = opportunities - _misses_at(planes, bit_of[window], digits, preset)
+        start = stop
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)

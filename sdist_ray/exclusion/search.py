@@ -18,13 +18,17 @@ import numpy.typing as npt
 
 from sdist_ray.exclusion.evidence import Evidence, PaddedTicks
 from sdist_ray.exclusion.misses import check_back, check_forth, group
-from sdist_ray.exclusion.reach import any_row, pair_regions, region_misses, transpose
+from sdist_ray.exclusion.reach import any_row, region_misses, transpose
 from sdist_ray.exclusion.regions import Regions
 from sdist_ray.exclusion.store import Pairs
 from sdist_ray.exclusion.vector import VECTOR_WORDS, rows_that_reach
 from sdist_ray.occupancy.block import Words
 
 BLOCK_REGIONS = 1024
+HUGE_PAGES = 1 << 19
+"""Words from which on NumPy asks for huge pages."""
+ODD_LINES = 72
+"""Words, nine cache lines."""
 ROW, COLUMN = 1, 2
 ALL = ~np.uint64(0)
 Ints = npt.NDArray[np.int64]
@@ -63,17 +67,23 @@ class Search:
             def share(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
                 return list(map(function, items) if self._threads == 1 else pool.map(function, items))
 
-            bits = share(self._region_misses, self._blocks)
+            # One array: from 4 MB on NumPy asks for huge pages, without which every other look is a TLB miss.
+            shape = (
+                len(self._blocks),
+                self._evidence.ticks + 1,
+                max(map(self._words, self._blocks), default=0),
+            )
+            bits = np.empty(shape, dtype=np.uint64)
+            share(lambda number: self._region_misses(self._blocks[number], bits[number]), range(len(bits)))
             # The later blocks have more to be paired with: they go first.
             numbers = range(len(self._blocks) - 1, -1, -1)
             found = share(lambda number: self._columns(bits, number), numbers)
             return self._check_back(_Found.join(found), share)
 
-    def _region_misses(self, block: tuple[int, int]) -> Words:
-        """Which regions of a block's cameras are not occupied, uint64 (ticks + 1, words)."""
-        regions, ticks = self._regions, self._evidence.ticks
-        words = self._words(block)
-        by_word = np.full((words, ticks), ALL, dtype=np.uint64)
+    def _region_misses(self, block: tuple[int, int], bits: Words) -> None:
+        """Which regions of a block are not occupied, into ``bits``, uint64 (ticks + 1, words)."""
+        regions = self._regions
+        by_word = np.full((bits.shape[1], self._evidence.ticks), ALL, dtype=np.uint64)
         padded = PaddedTicks(self._evidence, regions)
         bit = 0
         for camera in range(*block):
@@ -87,122 +97,109 @@ class Search:
                     by_word[bit >> 6],
                 )
                 bit += 1
-        bits = np.zeros((ticks + 1, words), dtype=np.uint64)
         bits[:-1] = by_word.T
-        return bits
+        bits[-1] = 0
 
     def _words(self, block: tuple[int, int]) -> int:
         """Words for a bit per region of a block, in whole vectors."""
         vector = 64 * VECTOR_WORDS
         return -(-(block[1] - block[0]) * self._regions.count // vector) * VECTOR_WORDS
 
-    def _columns(self, bits: list[Words], b: int) -> _Found:
+    def _columns(self, bits: Words, b: int) -> _Found:
         """What passes of the earlier blocks' rows against the windows of one block's cameras."""
-        room = 1 << 16
-        pairs, masks = np.empty((room, 2), dtype=np.int32), np.empty((room, 2), dtype=np.uint64)
-        count = 0
+        padded = self._pad_block(self._blocks[b])
+        found, count = _Found.empty(1 << 16), 0
         for a in range(b + 1):
             if not self._can_pair(a, b):
                 continue
-            so_far, count = count, self._pair_blocks(bits, a, b, pairs, masks, count)
-            if count > len(pairs):
-                room = max(count, 2 * len(pairs))
-                pairs, masks = _longer(pairs[:so_far], room), _longer(masks[:so_far], room)
-                count = self._pair_blocks(bits, a, b, pairs, masks, so_far)
-        return self._check_forth(pairs[:count], masks[:count])
+            so_far, count = count, self._check_forth(bits, a, b, padded, found, count)
+            if count > len(found.row):
+                found = found.longer(so_far, max(count, 2 * len(found.row)))
+                count = self._check_forth(bits, a, b, padded, found, so_far)
+        return found.longer(count, count)
+
+    def _pad_block(self, block: tuple[int, int]) -> _PaddedBlock:
+        cameras, ticks = block[1] - block[0], self._evidence.ticks
+        words = self._scratch("padded", cameras, self._regions.words, ticks)
+        made = _PaddedBlock(words, np.empty((cameras, ticks), dtype=np.bool_), np.zeros(cameras, np.bool_))
+        padded = PaddedTicks(self._evidence, self._regions)
+        for k in range(cameras):
+            made.gaps[k] = padded.fill(block[0] + k, made.words[k], made.known[k])
+        return made
 
     def _can_pair(self, a: int, b: int) -> bool:
         one, other = self._roles[self._blocks[a][0]], self._roles[self._blocks[b][0]]
         return bool((one & ROW and other & COLUMN) or (one & COLUMN and other & ROW))
 
-    def _pair_blocks(
-        self, bits: list[Words], a: int, b: int, pairs: npt.NDArray[np.int32], masks: Words, count: int
+    def _check_forth(
+        self, bits: Words, a: int, b: int, padded: _PaddedBlock, found: _Found, count: int
     ) -> int:
-        """Append the pairs of regions of two blocks that may hold links; how many there are then."""
-        regions = self._regions
-        forth = self._reach("forth", self._blocks[a], bits[b])
-        back = forth if a == b else self._reach("back", self._blocks[b], bits[a])
-        some_forth, some_back = self._some("forth", a, forth), self._some("back", b, back)
-        turned = self._scratch("turned", some_back.shape[1] // 64, some_back.shape[0] * 64)
-        transpose(some_back, turned)
-        found: int = pair_regions(
-            forth, back, some_forth, turned, self._windows, regions.first, regions.size,
-            self._blocks[a][0], self._blocks[b][0], self._roles, pairs, masks, count,
+        """Append what passes of block a's rows against block b's windows; how many there are then."""
+        regions, block_a, block_b = self._regions, self._blocks[a], self._blocks[b]
+        forth = self._reach("forth", block_a, bits[b])
+        back = forth if a == b else self._reach("back", block_b, bits[a])
+        some = self._scratch("some", len(back), 64 * bits.shape[2])
+        any_row(back, block_b[1] - block_b[0], self._windows, regions.first, regions.size, some)
+        turned = self._scratch("turned", some.shape[1] // 64, some.shape[0] * 64)
+        transpose(some, turned)
+        total: int = check_forth(
+            block_a[0], block_a[1] - block_a[0], block_b[0], block_b[1] - block_b[0], self._roles,
+            forth, back, turned, self._starts, self._ticks, padded.words, padded.known, padded.gaps,
+            regions.order, regions.first, regions.size, regions.region_word, regions.region_shift,
+            self._least, found.row, found.column, found.n, found.o, count,
         )  # fmt: skip
-        return found
+        return total
 
     def _scratch(self, name: str, *shape: int) -> Words:
         """A thread's array, used again: fresh memory for every two blocks costs as much as filling it."""
         size = math.prod(shape)
         kept: Words | None = getattr(self._kept, name, None)
         if kept is None or len(kept) < size:
-            kept = np.empty(size, dtype=np.uint64)
+            kept = np.empty(max(size, HUGE_PAGES), dtype=np.uint64)
             setattr(self._kept, name, kept)
         return kept[:size].reshape(shape)
 
     def _reach(self, way: str, block: tuple[int, int], bits: Words) -> Words:
         rows = (np.arange(*block)[:, None] * self._windows + self._regions.order).reshape(-1)
-        passed = self._scratch(f"passed {way}", bits.shape[1], len(rows))
+        # Words of one row must not share a set of the cache, as they would at a stride of whole pages.
+        passed = self._scratch(f"passed {way}", bits.shape[1], len(rows) + ODD_LINES)
         rows_that_reach(self._starts, self._ticks, self._spare, rows, bits, passed)
         return passed
 
-    def _some(self, way: str, block: int, passed: Words) -> Words:
-        some = self._scratch(f"some {way}", len(passed), self._words(self._blocks[block]) * 64)
-        any_row(passed, self._windows, self._regions.first, self._regions.size, some)
-        return some
-
-    def _check_forth(self, pairs: npt.NDArray[np.int32], masks: Words) -> _Found:
-        """Window by window, A's rows against B's windows."""
-        regions = self._regions
-        padded = PaddedTicks(self._evidence, regions)
-        bound = np.bitwise_count(masks[:, 0]).astype(np.int64) * np.bitwise_count(masks[:, 1])
-        found = []
-        for camera, order in grouped(pairs[:, 1] // regions.count):
-            words, known, gaps = padded.of(camera)
-            room = int(bound[order].sum())
-            out = _Found.empty(room)
-            count = check_forth(
-                order, pairs, masks, self._starts, self._ticks, words, known, gaps, regions.window,
-                regions.region_word, regions.region_shift, self._windows, self._least,
-                out.record, out.row, out.column, out.n, out.o,
-            )  # fmt: skip
-            found.append(out.first(count))
-        return _Found.join(found)
-
     def _check_back(self, found: _Found, share: Share) -> Pairs:
         """The other way round, for what has passed so far."""
-        # A pair of regions was looked at in one go: what it left lies together.
-        first = np.flatnonzero(np.diff(found.record, prepend=-1))
-        last = np.append(first[1:], len(found.record))[: len(first)]
-        n_back = np.full(len(found.row), -1, dtype=np.int32)
-        o_back = np.zeros(len(found.row), dtype=np.int32)
+        n_back, o_back = np.empty_like(found.n), np.empty_like(found.o)
 
         def check(part: list[tuple[int, Ints]]) -> None:
             padded = PaddedTicks(self._evidence, self._regions)
-            for camera, order in part:
-                words, known, gaps = padded.of(camera)
+            for camera, pairs in part:
                 check_back(
-                    order, first, last, found.row, found.column, self._starts, self._ticks, words, known,
-                    gaps, self._regions.word, self._regions.bit, self._windows, self._least, n_back, o_back,
+                    pairs, found.row, found.column, self._starts, self._ticks, *padded.of(camera),
+                    self._regions.word, self._regions.bit, self._least, n_back, o_back,
                 )  # fmt: skip
 
-        share(check, _shares(grouped(found.row[first] // self._windows), self._threads))
+        # By column, and then, as that keeps their order, by camera.
+        by_column = ordered(found.column)[1]
+        by_camera = grouped(found.row[by_column] // self._windows)
+        share(check, _shares([(camera, by_column[k]) for camera, k in by_camera], self._threads))
         both = n_back >= 0
         fields = (found.row, found.column, found.n, found.o, n_back, o_back)
         return Pairs(*(field[both].astype(np.int64) for field in fields))
 
 
 @dataclass
+class _PaddedBlock:
+    """The padded windows of some cameras; see misses.check_forth."""
+
+    words: Words
+    known: npt.NDArray[np.bool_]
+    gaps: npt.NDArray[np.bool_]
+
+
+@dataclass
 class _Found:
-    """Pairs of windows that pass in one direction; see search.check_forth.
+    """Pairs of windows that pass in one direction: places, N and O, all int32."""
 
-    Attributes:
-        record: int64, the pair of regions.
-        row, column: int32, places.
-        n, o: int32.
-    """
-
-    record: Ints
     row: npt.NDArray[np.int32]
     column: npt.NDArray[np.int32]
     n: npt.NDArray[np.int32]
@@ -210,29 +207,18 @@ class _Found:
 
     @classmethod
     def empty(cls, room: int) -> _Found:
-        return cls(np.empty(room, dtype=np.int64), *(np.empty(room, dtype=np.int32) for _ in range(4)))
+        return cls(*(np.empty(room, dtype=np.int32) for _ in range(4)))
 
-    def first(self, count: int) -> _Found:
-        return _Found(*(array[:count].copy() for array in vars(self).values()))
+    def longer(self, count: int, room: int) -> _Found:
+        """A copy of the first ``count``, with room for more."""
+        out = _Found.empty(room)
+        for into, array in zip(vars(out).values(), vars(self).values(), strict=True):
+            into[:count] = array[:count]
+        return out
 
     @classmethod
     def join(cls, parts: Sequence[_Found]) -> _Found:
-        """All of them, records told apart."""
-        none = cls.empty(0)
-        joined = [np.concatenate([getattr(p, name) for p in (none, *parts)]) for name in vars(none)]
-        out = cls(*joined)
-        new = np.diff(out.record, prepend=-1) != 0
-        at = np.cumsum([len(part.row) for part in parts[:-1]], dtype=np.int64)
-        new[at[at < len(new)]] = True
-        out.record = np.cumsum(new)
-        return out
-
-
-def _longer(array: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
-    """A copy with room for more rows."""
-    out = np.empty((length, *array.shape[1:]), dtype=array.dtype)
-    out[: len(array)] = array
-    return out
+        return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in vars(cls.empty(0))))
 
 
 def spare_misses(opportunities: Ints, least: Ints) -> npt.NDArray[np.int32]:
@@ -252,11 +238,17 @@ def spare_misses(opportunities: Ints, least: Ints) -> npt.NDArray[np.int32]:
     return np.maximum(spare, -1).astype(np.int32)
 
 
-def grouped(keys: npt.NDArray[np.integer[Any]]) -> list[tuple[int, Ints]]:
-    """Indices by key, ascending."""
+def ordered(keys: npt.NDArray[np.integer[Any]]) -> tuple[Ints, Ints]:
+    """Where each key's indices begin, int64 (greatest key + 2,), and the indices by key, ascending."""
     starts = np.zeros(int(keys.max(initial=-1)) + 2, dtype=np.int64)
     order = np.empty(len(keys), dtype=np.int64)
-    group(keys.astype(np.int32), starts, order)
+    group(keys.astype(np.int32, copy=False), starts, order)
+    return starts, order
+
+
+def grouped(keys: npt.NDArray[np.integer[Any]]) -> list[tuple[int, Ints]]:
+    """Keys that there are, and their indices, both ascending."""
+    starts, order = ordered(keys)
     return [(key, order[starts[key] : starts[key + 1]]) for key in np.flatnonzero(np.diff(starts)).tolist()]
 
 
