@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sdist_ray.exclusion.misses import HEAD
 from sdist_ray.exclusion.regions import Regions
 from sdist_ray.exclusion.spread import (
     add_words,
@@ -131,8 +132,8 @@ class Evidence:
         """Each window's occupied ticks.
 
         Returns:
-            starts, int64 (cameras * windows + 1,), and ticks, int32, ascending in a window; ticks are
-            numbered from the first range that is kept.
+            starts, int64 (cameras * windows + 1,), and ticks, int32, ascending in a window, and then
+            HEAD zeros; ticks are numbered from the first range that is kept.
         """
         made = self.sorted()
         return made.starts, made.ticks
@@ -190,7 +191,7 @@ class Evidence:
             count_ticks(words[number].place, words[number].word, starts)
         np.cumsum(starts, out=starts)
         free = starts[:-1].copy()
-        ticks = np.empty(int(starts[-1]), dtype=np.int32)
+        ticks = np.zeros(int(starts[-1]) + HEAD, dtype=np.int32)
         for number in counted:
             first = number * self.padding.clock.range_ticks
             fill_ticks(words[number].place, words[number].word, first, free, ticks)
@@ -233,7 +234,7 @@ def _by_camera(
 
 
 class PaddedTicks:
-    """Cameras' padded windows at every tick, as bit masks. One thread's: its arrays are used again."""
+    """One camera's padded windows at every tick, as bit masks. One thread's: its arrays are used again."""
 
     def __init__(self, evidence: Evidence, regions: Regions) -> None:
         self._sorted = evidence.sorted()
@@ -251,10 +252,7 @@ class PaddedTicks:
             y', uint64 (words, ticks), bits as in Regions; r, bool (ticks,); whether any r is False. The
             arrays hold until the next call.
         """
-        return self._padded, self._known, self.fill(camera, self._padded, self._known)
-
-    def fill(self, camera: int, padded: Words, known: npt.NDArray[np.bool_]) -> bool:
-        """The same, into arrays of the caller's."""
+        padded, known = self._padded, self._known
         made, windows = self._sorted, self._padding.grid.windows
         self._spaced[:] = 0
         first_place = camera * windows
@@ -279,4 +277,4 @@ class PaddedTicks:
         gap = slice(starts[camera], starts[camera + 1])
         known[:] = True
         open_gaps(number[gap], words[gap], ticks, padded, known)
-        return bool(gap.stop > gap.start)
+        return padded, known, bool(gap.stop > gap.start)

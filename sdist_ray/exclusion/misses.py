@@ -11,37 +11,34 @@ import numba
 import numpy as np
 
 from sdist_ray.exclusion.kernels import lowest_bit
-from sdist_ray.exclusion.reach import rows_with
 
 ONE = np.uint64(1)
+HEAD = 16
+"""A row's first ticks, which mostly are enough: a cache line."""
+TOGETHER = 64
+"""Rows that are fetched together."""
 
 
 @numba.njit(nogil=True, boundscheck=False)
-def _count_misses(ticks, start, stop, padded, known, gaps, shift, alive, least, planes):  # type: ignore[no-untyped-def]
+def _count_misses(  # type: ignore[no-untyped-def]
+    ticks, start, stop, heads, head, padded, word, spare, shift, alive, planes
+):
     """Misses of one row against the windows of one region, until none of them can pass.
 
     Args:
         ticks: int32; the row's are from ``start`` to ``stop``.
-        padded: y', uint64 (ticks,), the word of the region.
-        known: bool (ticks,), r of the column camera.
-        gaps: whether any of ``known`` is False.
+        heads: int32 (n, HEAD); its row ``head`` has the first of the row's ticks once more. (A view of it
+            would take longer to make than most rows take to look at; the same goes for ``padded``.)
+        padded: y', uint64 (words, ticks); ``word`` is the region's.
+        spare: misses that a window may have, at most; not negative.
         shift: the region's lowest bit.
         alive: uint64, the windows to look at, from bit 0 on.
-        least: int64, least N by O.
         planes: uint64 (32,), scratch: vertical counters of misses, preset so that they overflow when one too
             many is reached.
 
     Returns:
-        The windows that pass, O, and (for misses_at) the number of planes and the preset.
+        The windows that have no more, and (for misses_at) the number of planes and the preset.
     """
-    opportunities = np.int64(stop - start)
-    if gaps:
-        opportunities = np.int64(0)
-        for k in range(start, stop):
-            opportunities += known[ticks[k]]
-    spare = opportunities - least[opportunities]
-    if spare < 0:
-        return np.uint64(0), opportunities, np.int64(0), np.int64(0)
     digits = np.int64(4)
     while (spare + 1) >> digits:
         digits += 1
@@ -53,7 +50,8 @@ def _count_misses(ticks, start, stop, padded, known, gaps, shift, alive, least, 
     alive <<= shift
     for k in range(start, stop):
         # Four digits in registers, straight on; the higher ones are seldom reached.
-        c0 = alive & ~padded[ticks[k]]
+        tick = heads[head, k - start] if k - start < HEAD else ticks[k]
+        c0 = alive & ~padded[word, tick]
         c1 = p0 & c0
         p0 ^= c0
         c2 = p1 & c1
@@ -72,7 +70,17 @@ def _count_misses(ticks, start, stop, padded, known, gaps, shift, alive, least, 
         if alive == 0:
             break
     planes[0], planes[1], planes[2], planes[3] = p0, p1, p2, p3
-    return alive >> shift, opportunities, digits, preset
+    return alive >> shift, digits, preset
+
+
+@numba.njit(inline="always", nogil=True)
+def _opportunities(ticks, start, stop, known, gaps):  # type: ignore[no-untyped-def]
+    """O of a row against one camera."""
+    opportunities = np.int64(stop - start)
+    if gaps:
+        for k in range(start, stop):
+            opportunities -= not known[ticks[k]]
+    return opportunities
 
 
 @numba.njit(inline="always", nogil=True)
@@ -86,81 +94,67 @@ def _misses_at(planes, bit, digits, preset):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def check_forth(  # type: ignore[no-untyped-def]
-    first_a, cameras_a, first_b, cameras_b, roles, forth, back, some_back, starts, ticks, padded, known, gaps,
-    order, region_first, region_size, region_word, region_shift, least, row, column, n, o, found,
+    place, region, mask, starts, ticks, padded, known, gaps, first_place, order, region_first, region_word,
+    region_shift, spare, least, row, column, n, o, found,
 ):  # fmt: skip
-    """The windows of a block of cameras B that rows of a block A agree with often enough, with N and O.
-
-    Looked at are only windows that reach the row's region in their turn, and only a row of a region that they
-    reach.
+    """The windows of one camera B that rows agree with often enough, with N and O.
 
     Args:
-        first_a, cameras_a, first_b, cameras_b: the blocks, as numbers of cameras.
-        roles: uint8 (cameras,), bit 0 a row camera, bit 1 a column camera: a pair needs one of each.
-        forth: uint64 (B's words, rows of A at least), from vector.rows_that_reach.
-        back: uint64 (A's words, rows of B at least), the other way round.
-        some_back: uint64 (B's words, A's regions), any_row(back) transposed.
-        starts, ticks: each row's ticks.
-        padded: y' of B, uint64 (B's cameras, words, ticks).
-        known: r of B, bool (B's cameras, ticks).
-        gaps: bool (B's cameras,), whether any of ``known`` is False.
-        order, region_first, region_size, region_word, region_shift: see Regions.
+        place, region, mask: which rows and windows to look at, see reach.reaching_rows; of B alone.
+        starts, ticks: each row's ticks; HEAD more than there are.
+        padded: y' of B, uint64 (words, ticks).
+        known: r of B, bool (ticks,).
+        gaps: whether any of ``known`` is False.
+        first_place: B's first window.
+        order, region_first, region_word, region_shift: see Regions.
+        spare: int32 (places,), see search.spare_misses.
         least: int64, least N by O.
         row, column: int32 (room,), places; written.
-        n, o: int32 (room,), written.
+        n, o: int32 (room,), written. Room for all windows of the masks.
         found: how many there are already; new ones are put after them.
 
     Returns:
-        How many there are now; those beyond the room are counted only.
+        How many there are now.
     """
-    regions, windows, room = region_first.shape[0], order.shape[0], row.shape[0]
     planes = np.empty(32, dtype=np.uint64)
-    # Word by word of B: what is looked up of so few cameras stays in the cache.
-    for word in range(-(-cameras_b * regions // 64)):
-        for a in range(cameras_a * regions):
-            reaching = some_back[word, a]
-            if reaching == 0:
+    begin, end = np.empty(TOGETHER, dtype=np.int64), np.empty(TOGETHER, dtype=np.int64)
+    most = np.empty(TOGETHER, dtype=np.int64)
+    heads = np.empty((TOGETHER, HEAD), dtype=np.int32)
+    for first in range(0, place.shape[0], TOGETHER):
+        last = min(first + TOGETHER, place.shape[0])
+        # Rows lie anywhere in memory. One after another each would be waited for; here many are on their way.
+        for k in range(last - first):
+            i = place[first + k]
+            begin[k], end[k], most[k] = starts[i], starts[i + 1], spare[i]
+        for k in range(last - first):
+            for t in range(HEAD):
+                heads[k, t] = ticks[begin[k] + t]
+        for k in range(first, last):
+            inside, at = region[k], k - first
+            shift = region_shift[inside]
+            alive, digits, preset = _count_misses(
+                ticks, begin[at], end[at], heads, at, padded, region_word[inside], most[at], shift, mask[k],
+                planes,
+            )  # fmt: skip
+            if alive == 0:
                 continue
-            camera_a, region_a = a // regions, a % regions
-            start = camera_a * windows + region_first[region_a]
-            for k in range(start, start + region_size[region_a]):
-                both = forth[word, k] & reaching
-                if both == 0:
-                    continue
-                i = (first_a + camera_a) * windows + order[k - camera_a * windows]
-                while both:
-                    b = word * 64 + lowest_bit(both)
-                    both &= both - ONE
-                    camera_b, region_b = b // regions, b % regions
-                    if camera_b >= cameras_b or (first_a == first_b and camera_a >= camera_b):
-                        continue
-                    role_a, role_b = roles[first_a + camera_a], roles[first_b + camera_b]
-                    if not ((role_a & 1 and role_b & 2) or (role_a & 2 and role_b & 1)):
-                        continue
-                    inside = region_first[region_b]
-                    alive = rows_with(back, a, camera_b * windows + inside, region_size[region_b])
-                    shift = region_shift[region_b]
-                    alive, opportunities, digits, preset = _count_misses(
-                        ticks, starts[i], starts[i + 1], padded[camera_b, region_word[region_b]],
-                        known[camera_b], gaps[camera_b], shift, alive, least, planes,
-                    )  # fmt: skip
-                    while alive:
-                        bit = lowest_bit(alive)
-                        alive &= alive - ONE
-                        if found < room:
-                            row[found] = i
-                            column[found] = (first_b + camera_b) * windows + order[inside + bit]
-                            n[found] = opportunities - _misses_at(
-                                planes, np.uint64(bit) + shift, digits, preset
-                            )
-                            o[found] = opportunities
-                        found += 1
+            opportunities = _opportunities(ticks, begin[at], end[at], known, gaps)
+            while alive:
+                bit = lowest_bit(alive)
+                alive &= alive - ONE
+                agreements = opportunities - _misses_at(planes, np.uint64(bit) + shift, digits, preset)
+                if agreements >= least[opportunities]:
+                    row[found] = place[k]
+                    column[found] = first_place + order[region_first[inside] + bit]
+                    n[found] = agreements
+                    o[found] = opportunities
+                    found += 1
     return found
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def check_back(  # type: ignore[no-untyped-def]
-    pairs, row, column, starts, ticks, padded, known, gaps, word_of, bit_of, least, n_back, o_back
+    pairs, row, column, starts, ticks, padded, known, gaps, word_of, bit_of, spare, least, n_back, o_back
 ):
     """The other direction of pairs that pass in one: rows are now the columns' windows.
 
@@ -172,17 +166,22 @@ def check_back(  # type: ignore[no-untyped-def]
         known: r of A, bool (ticks,).
         gaps: whether any of ``known`` is False.
         word_of, bit_of: see Regions.
+        spare: int32 (places,), see search.spare_misses.
         least: int64, least N by O.
         n_back, o_back: int32, N and O of (column, row); -1 in n_back where it does not pass. Written.
     """
     windows = word_of.shape[0]
     planes = np.empty(32, dtype=np.uint64)
+    heads = np.empty((1, HEAD), dtype=np.int32)
     start = 0
     while start < pairs.shape[0]:
         j = column[pairs[start]]
         stop = start + 1
         while stop < pairs.shape[0] and column[pairs[stop]] == j:
             stop += 1
+        for t in range(HEAD):
+            heads[0, t] = ticks[starts[j] + t]
+        opportunities = _opportunities(ticks, starts[j], starts[j + 1], known, gaps)
         # All windows that this one is paired with, a word at once.
         for word in range(padded.shape[0]):
             alive = np.uint64(0)
@@ -192,17 +191,19 @@ def check_back(  # type: ignore[no-untyped-def]
                     alive |= ONE << bit_of[window]
             if alive == 0:
                 continue
-            alive, opportunities, digits, preset = _count_misses(
-                ticks, starts[j], starts[j + 1], padded[word], known, gaps, np.uint64(0), alive, least, planes
+            alive, digits, preset = _count_misses(
+                ticks, starts[j], starts[j + 1], heads, 0, padded, word, spare[j], np.uint64(0), alive, planes
             )
             for k in range(start, stop):
                 pair = pairs[k]
                 window = row[pair] % windows
                 if word_of[window] == word:
-                    o_back[pair] = opportunities
                     n_back[pair] = -1
                     if (alive >> bit_of[window]) & ONE:
-                        n_back[pair] = opportunities - _misses_at(planes, bit_of[window], digits, preset)
+                        agreements = opportunities - _misses_at(planes, bit_of[window], digits, preset)
+                        if agreements >= least[opportunities]:
+                            n_back[pair] = agreements
+                            o_back[pair] = opportunities
         start = stop
 
 

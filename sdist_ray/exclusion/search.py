@@ -11,20 +11,22 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.exclusion.evidence import Evidence, PaddedTicks
 from sdist_ray.exclusion.misses import check_back, check_forth, group
-from sdist_ray.exclusion.reach import any_row, region_misses, transpose
+from sdist_ray.exclusion.reach import any_row, reaching_rows, region_misses, transpose
 from sdist_ray.exclusion.regions import Regions
 from sdist_ray.exclusion.store import Pairs
 from sdist_ray.exclusion.vector import VECTOR_WORDS, rows_that_reach
 from sdist_ray.occupancy.block import Words
 
 BLOCK_REGIONS = 1024
+MOST_REACHING = 1 << 22
+"""Rows and regions that are kept before they are looked at."""
 HUGE_PAGES = 1 << 19
 """Words from which on NumPy asks for huge pages."""
 ODD_LINES = 72
@@ -107,34 +109,26 @@ class Search:
 
     def _columns(self, bits: Words, b: int) -> _Found:
         """What passes of the earlier blocks' rows against the windows of one block's cameras."""
-        padded = self._pad_block(self._blocks[b])
-        found, count = _Found.empty(1 << 16), 0
+        rows, count = _Reaching.empty(1 << 16), 0
+        found = []
         for a in range(b + 1):
             if not self._can_pair(a, b):
                 continue
-            so_far, count = count, self._check_forth(bits, a, b, padded, found, count)
-            if count > len(found.row):
-                found = found.longer(so_far, max(count, 2 * len(found.row)))
-                count = self._check_forth(bits, a, b, padded, found, so_far)
-        return found.longer(count, count)
-
-    def _pad_block(self, block: tuple[int, int]) -> _PaddedBlock:
-        cameras, ticks = block[1] - block[0], self._evidence.ticks
-        words = self._scratch("padded", cameras, self._regions.words, ticks)
-        made = _PaddedBlock(words, np.empty((cameras, ticks), dtype=np.bool_), np.zeros(cameras, np.bool_))
-        padded = PaddedTicks(self._evidence, self._regions)
-        for k in range(cameras):
-            made.gaps[k] = padded.fill(block[0] + k, made.words[k], made.known[k])
-        return made
+            so_far, count = count, self._pair_blocks(bits, a, b, rows, count)
+            if count > len(rows.place):
+                rows = rows.longer(so_far, max(count, 2 * len(rows.place)))
+                count = self._pair_blocks(bits, a, b, rows, so_far)
+            if count > MOST_REACHING:
+                found.append(self._check_forth(b, rows.first(count)))
+                count = 0
+        return _Found.join([*found, self._check_forth(b, rows.first(count))])
 
     def _can_pair(self, a: int, b: int) -> bool:
         one, other = self._roles[self._blocks[a][0]], self._roles[self._blocks[b][0]]
         return bool((one & ROW and other & COLUMN) or (one & COLUMN and other & ROW))
 
-    def _check_forth(
-        self, bits: Words, a: int, b: int, padded: _PaddedBlock, found: _Found, count: int
-    ) -> int:
-        """Append what passes of block a's rows against block b's windows; how many there are then."""
+    def _pair_blocks(self, bits: Words, a: int, b: int, rows: _Reaching, count: int) -> int:
+        """Append block a's rows and the regions of block b that they reach; how many there are then."""
         regions, block_a, block_b = self._regions, self._blocks[a], self._blocks[b]
         forth = self._reach("forth", block_a, bits[b])
         back = forth if a == b else self._reach("back", block_b, bits[a])
@@ -142,13 +136,30 @@ class Search:
         any_row(back, block_b[1] - block_b[0], self._windows, regions.first, regions.size, some)
         turned = self._scratch("turned", some.shape[1] // 64, some.shape[0] * 64)
         transpose(some, turned)
-        total: int = check_forth(
+        total: int = reaching_rows(
             block_a[0], block_a[1] - block_a[0], block_b[0], block_b[1] - block_b[0], self._roles,
-            forth, back, turned, self._starts, self._ticks, padded.words, padded.known, padded.gaps,
-            regions.order, regions.first, regions.size, regions.region_word, regions.region_shift,
-            self._least, found.row, found.column, found.n, found.o, count,
+            forth, back, turned, regions.order, regions.first, regions.size,
+            rows.place, rows.camera, rows.region, rows.mask, count,
         )  # fmt: skip
         return total
+
+    def _check_forth(self, b: int, rows: _Reaching) -> _Found:
+        """Window by window."""
+        regions, first_camera = self._regions, self._blocks[b][0]
+        padded = PaddedTicks(self._evidence, regions)
+        starts, order = ordered(rows.camera)
+        # Put in order, not looked up: what is of one camera is read one after another.
+        place, region, mask = rows.place[order], rows.region[order], rows.mask[order]
+        found, count = _Found.empty(int(np.bitwise_count(mask).sum())), 0
+        for camera in np.flatnonzero(np.diff(starts)).tolist():
+            part = slice(starts[camera], starts[camera + 1])
+            count = check_forth(
+                place[part], region[part], mask[part], self._starts, self._ticks,
+                *padded.of(first_camera + camera), (first_camera + camera) * self._windows,
+                regions.order, regions.first, regions.region_word, regions.region_shift, self._spare,
+                self._least, found.row, found.column, found.n, found.o, count,
+            )  # fmt: skip
+        return found.longer(count, count)
 
     def _scratch(self, name: str, *shape: int) -> Words:
         """A thread's array, used again: fresh memory for every two blocks costs as much as filling it."""
@@ -175,7 +186,7 @@ class Search:
             for camera, pairs in part:
                 check_back(
                     pairs, found.row, found.column, self._starts, self._ticks, *padded.of(camera),
-                    self._regions.word, self._regions.bit, self._least, n_back, o_back,
+                    self._regions.word, self._regions.bit, self._spare, self._least, n_back, o_back,
                 )  # fmt: skip
 
         # By column, and then, as that keeps their order, by camera.
@@ -187,17 +198,42 @@ class Search:
         return Pairs(*(field[both].astype(np.int64) for field in fields))
 
 
+class _Table:
+    """Columns that grow together."""
+
+    @classmethod
+    def empty(cls, room: int) -> Self:
+        raise NotImplementedError
+
+    def longer(self, count: int, room: int) -> Self:
+        """A copy of the first ``count``, with room for more."""
+        out = self.empty(room)
+        for into, array in zip(vars(out).values(), vars(self).values(), strict=True):
+            into[:count] = array[:count]
+        return out
+
+    def first(self, count: int) -> Self:
+        """A view of the first ``count``."""
+        return type(self)(*(array[:count] for array in vars(self).values()))
+
+
 @dataclass
-class _PaddedBlock:
-    """The padded windows of some cameras; see misses.check_forth."""
+class _Reaching(_Table):
+    """Rows and the regions that they reach; see reach.reaching_rows."""
 
-    words: Words
-    known: npt.NDArray[np.bool_]
-    gaps: npt.NDArray[np.bool_]
+    place: npt.NDArray[np.int32]
+    camera: npt.NDArray[np.int32]
+    region: npt.NDArray[np.int32]
+    mask: Words
+
+    @classmethod
+    def empty(cls, room: int) -> Self:
+        place, camera, region = (np.empty(room, dtype=np.int32) for _ in range(3))
+        return cls(place, camera, region, np.empty(room, dtype=np.uint64))
 
 
 @dataclass
-class _Found:
+class _Found(_Table):
     """Pairs of windows that pass in one direction: places, N and O, all int32."""
 
     row: npt.NDArray[np.int32]
@@ -206,19 +242,13 @@ class _Found:
     o: npt.NDArray[np.int32]
 
     @classmethod
-    def empty(cls, room: int) -> _Found:
+    def empty(cls, room: int) -> Self:
         return cls(*(np.empty(room, dtype=np.int32) for _ in range(4)))
-
-    def longer(self, count: int, room: int) -> _Found:
-        """A copy of the first ``count``, with room for more."""
-        out = _Found.empty(room)
-        for into, array in zip(vars(out).values(), vars(self).values(), strict=True):
-            into[:count] = array[:count]
-        return out
 
     @classmethod
     def join(cls, parts: Sequence[_Found]) -> _Found:
-        return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in vars(cls.empty(0))))
+        none = cls.empty(0)
+        return cls(*(np.concatenate([getattr(p, name) for p in (none, *parts)]) for name in vars(none)))
 
 
 def spare_misses(opportunities: Ints, least: Ints) -> npt.NDArray[np.int32]:
