@@ -7,15 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdist_ray.exclusion import search
+from sdist_ray.exclusion import indexed, search
 from sdist_ray.exclusion.indexed import IndexedStore
 from sdist_ray.exclusion.regions import make_regions
 from sdist_ray.exclusion.search import spare_misses
+from sdist_ray.exclusion.sizing import choose_regions
 from sdist_ray.exclusion.tile import Counting, Tile
 from sdist_ray.exclusion.vector import rows_that_reach
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import Padding, pad_ranges
+from sdist_ray.simulation.activity import activity_ranges
 from sdist_ray.topology.estimators import ESTIMATORS, least_agreements
 from tests import oracles
 from tests.test_kernels import to_ranges
@@ -93,10 +95,11 @@ def test_links_and_their_counts_equal_the_oracle(network, estimator, threshold, 
     o, n = expected_counts(*network)
     ranges = to_ranges(occupied, available, padding.clock, first_tick, read_only=True)
     tile = run(Tile(names, names, Counting(padding, "wide", "indexed")), names, padding, ranges)
-    tile.store.region_windows = region
+    patched = make_regions(padding.grid, region)
     expected = expected_links(o, n, padding.grid.windows, ESTIMATORS[estimator], threshold)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "BLOCK_REGIONS", block)
+        patch.setattr(indexed, "choose_regions", lambda *_: patched)
         assert links_of(tile, names, ESTIMATORS[estimator], threshold) == expected
     row, column = (x.ravel() for x in np.indices(o.shape))
     counts = tile.store.counts(row, column)
@@ -171,6 +174,43 @@ def test_what_is_too_old_is_forgotten_but_for_what_it_pads(network, keep):
     np.testing.assert_array_equal(found.opportunities, expected.opportunities)
     np.testing.assert_array_equal(found.agreements, expected.agreements)
     assert recent.evidence.ticks <= (keep + padding.reach) * padding.clock.range_ticks
+
+
+@settings(max_examples=30, deadline=None)
+@given(networks(), st.sampled_from([0, 2, 5]))
+def test_links_are_followed_between_searches(network, keep):
+    padding, occupied, available, first_tick = network
+    names = [f"c{n}" for n in range(occupied.shape[1])]
+    tile = Tile(names, names, Counting(padding, "wide", "indexed"))
+    tile.store.evidence.keep = keep
+    searches = []
+    for count, padded in enumerate(
+        pad_ranges(to_ranges(occupied, available, padding.clock, first_tick), padding), start=1
+    ):
+        tile.apply(padded, names)
+        least = least_agreements(ESTIMATORS["nonexclusion"], 0.5, tile.store.most_opportunities())
+        if not searches or count - searches[-1][0] >= searches[-1][1]:
+            searches.append((count, min(count, keep + padding.reach) if keep else count, None))
+            expected = tile.pairs(least)
+            known = set(zip(expected.row.tolist(), expected.column.tolist(), strict=True))
+        followed, full = tile.store.follow(least), tile.pairs(least)
+        fields = list(vars(full).values())
+        everything = {tuple(values[:2]): values for values in zip(*(f.tolist() for f in fields), strict=True)}
+        found = set(zip(*(f.tolist() for f in vars(followed).values()), strict=True))
+        assert found == {values for pair, values in everything.items() if pair in known}
+
+
+def test_the_more_people_there_are_the_smaller_regions_are():
+    padding, names = Padding(Grid(), Clock(), 5), [f"c{n:03}" for n in range(200)]
+    chosen = []
+    for people in (0.1, 4.0):
+        tile = Tile(names, names, Counting(padding, "wide", "indexed"))
+        for padded in pad_ranges(activity_ranges(200, people, 2000, Grid(), Clock()), padding):
+            tile.apply(padded, tuple(names))
+        least = least_agreements(ESTIMATORS["nonexclusion"], 0.8, tile.store.most_opportunities())
+        store = tile.store
+        chosen.append(choose_regions(store.evidence.events(), store._roles, least).count)
+    assert chosen[0] < chosen[1]
 
 
 @given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 64))

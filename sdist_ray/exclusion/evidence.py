@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ class Evidence:
         padding: grid, clock, tolerance.
         cameras: how many.
         keep: how many of the newest ranges count; 0 for all.
+        added: how many ranges there have been.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Evidence:
         in_columns = np.isin(row_camera, column_camera)
         self._extra_rows = np.where(in_columns, -1, row_camera).astype(np.int32)
         self._columns_are_all = np.array_equal(column_camera, np.arange(cameras))
+        self.added = 0
         self._words: deque[SparseWords] = deque()
         self._gaps: deque[SparseWords] = deque()
         # Ranges that were forgotten but for what they pad.
@@ -65,7 +68,7 @@ class Evidence:
         # y is made from x again, except where x beyond the first or the last range has a part in it.
         self._head: list[tuple[int, SparseWords]] = []
         self._tail: deque[tuple[int, SparseWords | TileRange]] = deque(maxlen=max(1, padding.reach))
-        self._sorted: _Sorted | None = None
+        self._events: Events | None = None
 
     @property
     def ticks(self) -> int:
@@ -86,11 +89,12 @@ class Evidence:
         missing[self._row_camera] = ~part.row_countable & full
         missing[self._column_camera] = ~part.column_countable & full
         self._gaps.append(SparseWords.of(missing))
-        self._words.append(self._merge(part.row_occupied, part.column_occupied))
+        self.added += 1
+        self._words.append(self._narrow(self._merge(part.row_occupied, part.column_occupied)))
         if number < self.padding.reach:
             self._head.append((number, self._padded(part)))
         self._tail.append((number, part))
-        self._sorted = None
+        self._events = None
         while self.keep and len(self._words) - self._halo > self.keep:
             self._forget()
 
@@ -102,6 +106,12 @@ class Evidence:
         place = np.concatenate([part.place for part in parts])
         order = np.argsort(place)
         return SparseWords(place[order], np.concatenate([part.word for part in parts])[order])
+
+    def _narrow(self, words: SparseWords) -> SparseWords:
+        """Half the bits, where they are enough for a range."""
+        if self.padding.clock.range_ticks > 32:
+            return words
+        return SparseWords(words.place, words.word.astype(np.uint32))
 
     def _padded(self, part: TileRange) -> SparseWords:
         padded = np.zeros((self.cameras, self.padding.grid.windows), dtype=np.uint64)
@@ -119,30 +129,21 @@ class Evidence:
             self._head = [(number - 1, words) for number, words in self._head if number > 0]
             self._tail = deque(((number - 1, words) for number, words in self._tail), self._tail.maxlen)
 
-    def sorted(self) -> _Sorted:
+    def events(self) -> Events:
         """All of it, window by window and camera by camera; made anew after a range was added."""
-        if self._sorted is None:
+        if self._events is None:
             for k, (number, part) in enumerate(self._tail):
                 if isinstance(part, TileRange):
                     self._tail[k] = (number, self._padded(part))
-            self._sorted = _Sorted(self)
-        return self._sorted
-
-    def row_ticks(self) -> tuple[Ints, Places]:
-        """Each window's occupied ticks.
-
-        Returns:
-            starts, int64 (cameras * windows + 1,), and ticks, int32, ascending in a window, and then
-            HEAD zeros; ticks are numbered from the first range that is kept.
-        """
-        made = self.sorted()
-        return made.starts, made.ticks
+            self._events = self._sort()
+        return self._events
 
     def state(self) -> State:
         """See Store."""
-        self.sorted()
+        self.events()
         seams = [*self._head, *((n, w) for n, w in self._tail if isinstance(w, SparseWords))]
         state: dict[str, npt.NDArray[Any]] = {
+            "added": np.array([self.added], dtype=np.int64),
             "halo": np.array([self._halo], dtype=np.int64),
             "heads": np.array([len(self._head)], dtype=np.int64),
             "seams": np.array([number for number, _ in seams], dtype=np.int64),
@@ -173,55 +174,100 @@ class Evidence:
                 bounds = zip([0, *ends[:-1]], ends, strict=True) if len(ends) else ()
                 parts[name] = [SparseWords(place[a:b].copy(), word[a:b].copy()) for a, b in bounds]
             numbers = state["seams"].tolist()
-            heads, self._halo = int(state["heads"][0]), int(state["halo"][0])
+            heads, halo, added = (int(state[name][0]) for name in ("heads", "halo", "added"))
         except (KeyError, IndexError) as error:
             raise ValueError(f"not the state of an indexed store: {error}") from error
         if len(parts["words"]) != len(parts["gaps"]) or len(numbers) != len(parts["seam"]):
             raise ValueError("ranges that do not add up")
+        self.added, self._halo = added, halo
         seams = list(zip(numbers, parts["seam"], strict=True))
-        self._words, self._gaps = deque(parts["words"]), deque(parts["gaps"])
+        self._words, self._gaps = deque(map(self._narrow, parts["words"])), deque(parts["gaps"])
         self._head, self._tail = seams[:heads], deque(seams[heads:], self._tail.maxlen)
-        self._sorted = None
+        self._events = None
 
-    def _rows(self) -> tuple[Ints, Places]:
-        counted = range(self._halo, len(self._words))
-        starts = np.zeros(self.cameras * self.padding.grid.windows + 1, dtype=np.int64)
-        words = list(self._words)
-        for number in counted:
-            count_ticks(words[number].place, words[number].word, starts)
+    def _sort(self) -> Events:
+        windows, ticks = self.padding.grid.windows, self.padding.clock.range_ticks
+        counted = [(number, self._words[number]) for number in range(self._halo, len(self._words))]
+        starts = np.zeros(self.cameras * windows + 1, dtype=np.int64)
+        for _, words in counted:
+            count_ticks(words.place, words.word, starts)
         np.cumsum(starts, out=starts)
         free = starts[:-1].copy()
-        ticks = np.zeros(int(starts[-1]) + HEAD, dtype=np.int32)
-        for number in counted:
-            first = number * self.padding.clock.range_ticks
-            fill_ticks(words[number].place, words[number].word, first, free, ticks)
-        return starts, ticks
+        of_rows = np.zeros(int(starts[-1]) + HEAD, dtype=np.int32)
+        for number, words in counted:
+            fill_ticks(words.place, words.word, number * ticks, free, of_rows)
+        halo = [(number, self._words[number]) for number in range(self._halo)]
+        seams = [*self._head, *((n, w) for n, w in self._tail if isinstance(w, SparseWords))]
+        return Events(
+            self.padding, self.ticks, starts, of_rows,
+            _by_camera(list(enumerate(self._gaps)), self.cameras, 1),
+            _by_camera(halo, self.cameras, windows), _by_camera(seams, self.cameras, windows),
+        )  # fmt: skip
 
 
-class _Sorted:
+@dataclass(frozen=True)
+class CameraWords:
+    """Words of many ranges, camera by camera.
+
+    Attributes:
+        starts: int64 (cameras + 1,), where each camera's are.
+        number: int32 (n,), their ranges.
+        place: int32 (n,), their windows, from the camera's first on (0 where a word is a whole camera's).
+        word: uint64 (n,).
+    """
+
+    starts: Ints
+    number: Places
+    place: Places
+    word: Words
+
+    def of(self, camera: int) -> tuple[Places, Places, Words]:
+        """Ranges, places and words of one camera."""
+        part = slice(self.starts[camera], self.starts[camera + 1])
+        return self.number[part], self.place[part], self.word[part]
+
+    def select(self, cameras: Sequence[int]) -> CameraWords:
+        """Those of some cameras, which are numbered anew."""
+        parts = [self.of(camera) for camera in cameras]
+        starts = np.cumsum([0, *(len(number) for number, _, _ in parts)], dtype=np.int64)
+        return CameraWords(starts, *(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+@dataclass(frozen=True)
+class Events:
     """Evidence by window and by camera.
 
     Attributes:
-        starts, ticks: each window's ticks; see Evidence.row_ticks.
-        gaps: ranges and missing ticks, by camera.
-        halo: ranges, places and words of x that only pad, by camera.
-        seams: ranges, places and words of y that x does not explain, by camera.
+        padding: grid, clock, tolerance.
+        ticks: of all ranges, numbered from the first that is kept.
+        starts: int64 (cameras * windows + 1,), where each window's ticks are.
+        row_ticks: int32, ascending in a window, and then HEAD zeros.
+        gaps: missing ticks.
+        halo: words of x that only pad.
+        seams: words of y that x does not explain.
     """
 
-    def __init__(self, evidence: Evidence) -> None:
-        self.starts, self.ticks = evidence._rows()
-        cameras, windows = evidence.cameras, evidence.padding.grid.windows
-        self.gaps = _by_camera(list(enumerate(evidence._gaps)), cameras, 1)
-        halo = [(number, evidence._words[number]) for number in range(evidence._halo)]
-        self.halo = _by_camera(halo, cameras, windows)
-        seams = [*evidence._head, *((n, w) for n, w in evidence._tail if isinstance(w, SparseWords))]
-        self.seams = _by_camera(seams, cameras, windows)
+    padding: Padding
+    ticks: int
+    starts: Ints
+    row_ticks: Places
+    gaps: CameraWords
+    halo: CameraWords
+    seams: CameraWords
+
+    def select(self, cameras: Sequence[int]) -> Events:
+        """Those of some cameras, at least one, which are numbered anew."""
+        windows = self.padding.grid.windows
+        bounds = [self.starts[camera * windows : (camera + 1) * windows + 1] for camera in cameras]
+        lengths = np.concatenate([np.diff(bound) for bound in bounds])
+        return Events(
+            self.padding, self.ticks, np.concatenate([[0], np.cumsum(lengths)]),
+            np.concatenate([*(self.row_ticks[b[0] : b[-1]] for b in bounds), np.zeros(HEAD, np.int32)]),
+            self.gaps.select(cameras), self.halo.select(cameras), self.seams.select(cameras),
+        )  # fmt: skip
 
 
-def _by_camera(
-    parts: Sequence[tuple[int, SparseWords]], cameras: int, windows: int
-) -> tuple[Ints, Places, Places, Words]:
-    """Words of many ranges, camera by camera: starts, ranges, places, words."""
+def _by_camera(parts: Sequence[tuple[int, SparseWords]], cameras: int, windows: int) -> CameraWords:
     place = np.concatenate([np.empty(0, np.int32), *(words.place for _, words in parts)])
     word = np.concatenate([np.empty(0, np.uint64), *(words.word for _, words in parts)])
     number = np.repeat(
@@ -230,20 +276,19 @@ def _by_camera(
     order = np.argsort(place, kind="stable")
     place = place[order]
     starts = np.searchsorted(place, np.arange(cameras + 1) * windows)
-    return starts, number[order], place, word[order]
+    return CameraWords(starts, number[order], place % windows, word[order])
 
 
 class PaddedTicks:
     """One camera's padded windows at every tick, as bit masks. One thread's: its arrays are used again."""
 
-    def __init__(self, evidence: Evidence, regions: Regions) -> None:
-        self._sorted = evidence.sorted()
-        self._padding = evidence.padding
+    def __init__(self, events: Events, regions: Regions) -> None:
+        self._events = events
         self._regions = regions
-        room = evidence.ticks + 2 * evidence.padding.tolerance
+        room = events.ticks + 2 * events.padding.tolerance
         self._spaced = np.zeros((regions.words, room), dtype=np.uint64)
-        self._padded = np.zeros((regions.words, evidence.ticks), dtype=np.uint64)
-        self._known = np.ones(evidence.ticks, dtype=np.bool_)
+        self._padded = np.zeros((regions.words, events.ticks), dtype=np.uint64)
+        self._known = np.ones(events.ticks, dtype=np.bool_)
 
     def of(self, camera: int) -> tuple[Words, npt.NDArray[np.bool_], bool]:
         """y' of a camera: y, and all ones where it cannot be counted.
@@ -252,29 +297,16 @@ class PaddedTicks:
             y', uint64 (words, ticks), bits as in Regions; r, bool (ticks,); whether any r is False. The
             arrays hold until the next call.
         """
-        padded, known = self._padded, self._known
-        made, windows = self._sorted, self._padding.grid.windows
+        events, regions, padded, known = self._events, self._regions, self._padded, self._known
+        tolerance, ticks = events.padding.tolerance, events.padding.clock.range_ticks
         self._spaced[:] = 0
-        first_place = camera * windows
-        tolerance = self._padding.tolerance
-        spread_windows(made.starts, made.ticks, first_place, self._regions.near, tolerance, self._spaced)
-        ticks = self._padding.clock.range_ticks
-        starts, number, place, words = made.halo
-        old = slice(starts[camera], starts[camera + 1])
-        spread_words(
-            number[old], place[old], words[old], first_place, ticks, self._regions.near, tolerance,
-            self._spaced,
-        )  # fmt: skip
-        for word in range(self._regions.words):
+        first_place = camera * events.padding.grid.windows
+        spread_windows(events.starts, events.row_ticks, first_place, regions.near, tolerance, self._spaced)
+        spread_words(*events.halo.of(camera), ticks, regions.near, tolerance, self._spaced)
+        for word in range(regions.words):
             pad_in_time(self._spaced[word], tolerance, padded[word])
-        starts, number, place, words = made.seams
-        seam = slice(starts[camera], starts[camera + 1])
-        add_words(
-            number[seam], place[seam], words[seam], first_place, ticks,
-            self._regions.word, self._regions.bit, padded,
-        )  # fmt: skip
-        starts, number, _, words = made.gaps
-        gap = slice(starts[camera], starts[camera + 1])
+        add_words(*events.seams.of(camera), ticks, regions.word, regions.bit, padded)
+        number, _, missing = events.gaps.of(camera)
         known[:] = True
-        open_gaps(number[gap], words[gap], ticks, padded, known)
-        return padded, known, bool(gap.stop > gap.start)
+        open_gaps(number, missing, ticks, padded, known)
+        return padded, known, len(number) > 0

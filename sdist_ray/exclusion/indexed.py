@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from sdist_ray.exclusion.evidence import Evidence, PaddedTicks
 from sdist_ray.exclusion.misses import count_pairs
-from sdist_ray.exclusion.regions import make_regions
+from sdist_ray.exclusion.regions import WORD_BITS, Regions, make_regions
 from sdist_ray.exclusion.search import COLUMN, ROW, Ints, Search, grouped
+from sdist_ray.exclusion.sizing import choose_regions
 from sdist_ray.exclusion.store import Counts, Pairs, State, TileRange
 from sdist_ray.occupancy.padding import Padding
 
@@ -39,7 +40,9 @@ class IndexedStore:
         self._roles[self._row_camera] |= ROW
         self._roles[self._column_camera] |= COLUMN
         self.evidence = Evidence(padding, len(cameras), self._row_camera, self._column_camera)
-        self.region_windows = 0
+        self._followed: tuple[int, int, Pairs] | None = None
+        self._regions: Regions | None = None
+        self._sized_ticks = 0
 
     @property
     def nbytes(self) -> int:
@@ -52,14 +55,46 @@ class IndexedStore:
 
     def most_opportunities(self) -> int:
         """See Store: no O is above the row's occupied ticks."""
-        return int(np.diff(self.evidence.row_ticks()[0]).max(initial=0))
+        return int(np.diff(self.evidence.events().starts).max(initial=0))
 
     def pairs(self, least: Ints, threads: int = 1) -> Pairs:
         """See Store. Each unordered pair that passes in both directions, once, with both counts."""
-        regions = make_regions(self.evidence.padding.grid, self.region_windows or 18)
-        search = Search(self.evidence, self._roles, regions, least, threads)
-        found = search.run()
-        return self._in_tile(found)
+        search = Search(self.evidence.events(), self._roles, self._sized(least), least, threads)
+        return self._in_tile(search.run())
+
+    def follow(self, least: Ints, threads: int = 1) -> Pairs:
+        """Links for a run that does not end, at a cost that stays in proportion to its events.
+
+        What the last search found is counted anew and is exact. What it did not find is looked for in the
+        next search, which is due when there is twice the evidence, or (where only recent ranges count) when
+        all of it has been replaced. So the searches of a run together cost about twice what the last one does.
+        """
+        added, ticks = self.evidence.added, self.evidence.ticks // self.evidence.padding.clock.range_ticks
+        if self._followed is None or added - self._followed[0] >= self._followed[1]:
+            self._followed = added, ticks, self.pairs(least, threads)
+            return self._followed[2]
+        known = self._followed[2]
+        forth, back = self.counts(known.row, known.column), self._counts_back(known)
+        passes = (forth.agreements >= least[forth.opportunities]) & (
+            back.agreements >= least[back.opportunities]
+        )
+        fields = (
+            known.row,
+            known.column,
+            forth.agreements,
+            forth.opportunities,
+            back.agreements,
+            back.opportunities,
+        )
+        return Pairs(*(field[passes] for field in fields))
+
+    def _sized(self, least: Ints) -> Regions:
+        """The regions to search with, chosen anew when there is twice the evidence."""
+        ticks = self.evidence.ticks
+        if self._regions is None or not self._sized_ticks / 2 < ticks < self._sized_ticks * 2:
+            self._regions = choose_regions(self.evidence.events(), self._roles, least)
+            self._sized_ticks = ticks
+        return self._regions
 
     def _in_tile(self, found: Pairs) -> Pairs:
         """Pairs in the tile's own numbers, the row's camera being one of its rows."""
@@ -86,17 +121,31 @@ class IndexedStore:
 
     def counts(self, row: Ints, column: Ints) -> Pairs:
         """See Store."""
+        return Pairs(row, column, *self._count(*self._places(row, column)))
+
+    def _counts_back(self, pairs: Pairs) -> Pairs:
+        """N and O of (column, row)."""
+        i, j = self._places(pairs.row, pairs.column)
+        return Pairs(pairs.column, pairs.row, *self._count(j, i))
+
+    def _places(self, row: Ints, column: Ints) -> tuple[Ints, Ints]:
+        """Rows and columns of the tile as windows of the store's cameras."""
         w = self._windows
         i = self._row_camera[row // w].astype(np.int64) * w + row % w
-        j = self._column_camera[column // w].astype(np.int64) * w + column % w
-        regions = make_regions(self.evidence.padding.grid, self.region_windows or 18)
-        starts, ticks = self.evidence.row_ticks()
-        padded = PaddedTicks(self.evidence, regions)
+        return i, self._column_camera[column // w].astype(np.int64) * w + column % w
+
+    def _count(self, i: Ints, j: Ints) -> tuple[Ints, Ints]:
+        """N and O of pairs of the store's windows."""
+        events, w = self.evidence.events(), self._windows
+        regions = make_regions(events.padding.grid, WORD_BITS)
+        padded = PaddedTicks(events, regions)
         n, o = np.zeros_like(i), np.zeros_like(i)
         for camera, order in grouped(j // w):
             words, known, _ = padded.of(camera)
-            count_pairs(order, i, j, starts, ticks, words, known, regions.word, regions.bit, w, n, o)
-        return Pairs(row, column, n, o)
+            count_pairs(
+                order, i, j, events.starts, events.row_ticks, words, known, regions.word, regions.bit, w, n, o
+            )
+        return n, o
 
     def cut(self, row: int, column: int) -> tuple[Counts, Counts]:
         """See Store."""

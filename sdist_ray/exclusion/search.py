@@ -10,13 +10,13 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations_with_replacement, pairwise
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from sdist_ray.exclusion.evidence import Evidence, PaddedTicks
+from sdist_ray.exclusion.evidence import Events, PaddedTicks
 from sdist_ray.exclusion.misses import check_back, check_forth, group
 from sdist_ray.exclusion.reach import any_row, reaching_rows, region_misses, transpose
 from sdist_ray.exclusion.regions import Regions
@@ -38,18 +38,18 @@ Share = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
 
 
 class Search:
-    """One search for links, over all evidence that there is."""
+    """One search for links, over all events that there are."""
 
     def __init__(
-        self, evidence: Evidence, roles: npt.NDArray[np.uint8], regions: Regions, least: Ints, threads: int
+        self, events: Events, roles: npt.NDArray[np.uint8], regions: Regions, least: Ints, threads: int
     ) -> None:
-        self._evidence = evidence
+        self._events = events
         self._roles = roles
         self._regions = regions
         self._least = least
         self._threads = threads
-        self._windows = evidence.padding.grid.windows
-        self._starts, self._ticks = evidence.row_ticks()
+        self._windows = events.padding.grid.windows
+        self._starts, self._ticks = events.starts, events.row_ticks
         self._spare = spare_misses(np.diff(self._starts), least)
         self._kept = threading.local()
         total = len(roles) * regions.count
@@ -69,24 +69,42 @@ class Search:
             def share(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
                 return list(map(function, items) if self._threads == 1 else pool.map(function, items))
 
-            # One array: from 4 MB on NumPy asks for huge pages, without which every other look is a TLB miss.
-            shape = (
-                len(self._blocks),
-                self._evidence.ticks + 1,
-                max(map(self._words, self._blocks), default=0),
-            )
-            bits = np.empty(shape, dtype=np.uint64)
-            share(lambda number: self._region_misses(self._blocks[number], bits[number]), range(len(bits)))
-            # The later blocks have more to be paired with: they go first.
-            numbers = range(len(self._blocks) - 1, -1, -1)
-            found = share(lambda number: self._columns(bits, number), numbers)
-            return self._check_back(_Found.join(found), share)
+            try:
+                bits = self._all_misses(share)
+                # The later blocks have more to be paired with: they go first.
+                numbers = range(len(self._blocks) - 1, -1, -1)
+                found = share(lambda number: self._columns(bits, number), numbers)
+                return self._check_back(_Found.join(found), share)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def work(self) -> Work:
+        """What a search has to do, without doing the last of it."""
+        bits = self._all_misses(lambda function, items: list(map(function, items)))
+        nothing = _Reaching.empty(0)
+        blocks = range(len(self._blocks))
+        total = Work(0, 0, bits.shape[0] * bits.shape[2])
+        for a, b in combinations_with_replacement(blocks, 2):
+            if not self._can_pair(a, b):
+                continue
+            rows, steps = self._pair_blocks(bits, a, b, nothing, 0)
+            total = Work(total.steps + steps, total.rows + rows, total.words)
+        return total
+
+    def _all_misses(self, share: Share) -> Words:
+        """See _region_misses: uint64 (blocks, ticks + 1, words)."""
+        # One array: from 4 MB on NumPy asks for huge pages, without which every other look is a TLB miss.
+        words = max(map(self._words, self._blocks), default=0)
+        bits = np.empty((len(self._blocks), self._events.ticks + 1, words), dtype=np.uint64)
+        share(lambda number: self._region_misses(self._blocks[number], bits[number]), range(len(bits)))
+        return bits
 
     def _region_misses(self, block: tuple[int, int], bits: Words) -> None:
         """Which regions of a block are not occupied, into ``bits``, uint64 (ticks + 1, words)."""
         regions = self._regions
-        by_word = np.full((bits.shape[1], self._evidence.ticks), ALL, dtype=np.uint64)
-        padded = PaddedTicks(self._evidence, regions)
+        by_word = np.full((bits.shape[1], self._events.ticks), ALL, dtype=np.uint64)
+        padded = PaddedTicks(self._events, regions)
         bit = 0
         for camera in range(*block):
             masks, _, _ = padded.of(camera)
@@ -114,10 +132,10 @@ class Search:
         for a in range(b + 1):
             if not self._can_pair(a, b):
                 continue
-            so_far, count = count, self._pair_blocks(bits, a, b, rows, count)
+            so_far, count = count, self._pair_blocks(bits, a, b, rows, count)[0]
             if count > len(rows.place):
                 rows = rows.longer(so_far, max(count, 2 * len(rows.place)))
-                count = self._pair_blocks(bits, a, b, rows, so_far)
+                count = self._pair_blocks(bits, a, b, rows, so_far)[0]
             if count > MOST_REACHING:
                 found.append(self._check_forth(b, rows.first(count)))
                 count = 0
@@ -127,11 +145,15 @@ class Search:
         one, other = self._roles[self._blocks[a][0]], self._roles[self._blocks[b][0]]
         return bool((one & ROW and other & COLUMN) or (one & COLUMN and other & ROW))
 
-    def _pair_blocks(self, bits: Words, a: int, b: int, rows: _Reaching, count: int) -> int:
-        """Append block a's rows and the regions of block b that they reach; how many there are then."""
+    def _pair_blocks(self, bits: Words, a: int, b: int, rows: _Reaching, count: int) -> tuple[int, int]:
+        """Append block a's rows and the regions of block b that they reach.
+
+        Returns:
+            How many there are then, and steps of rows_that_reach.
+        """
         regions, block_a, block_b = self._regions, self._blocks[a], self._blocks[b]
-        forth = self._reach("forth", block_a, bits[b])
-        back = forth if a == b else self._reach("back", block_b, bits[a])
+        forth, steps = self._reach("forth", block_a, bits[b])
+        back, more = (forth, 0) if a == b else self._reach("back", block_b, bits[a])
         some = self._scratch("some", len(back), 64 * bits.shape[2])
         any_row(back, block_b[1] - block_b[0], self._windows, regions.first, regions.size, some)
         turned = self._scratch("turned", some.shape[1] // 64, some.shape[0] * 64)
@@ -141,12 +163,12 @@ class Search:
             forth, back, turned, regions.order, regions.first, regions.size,
             rows.place, rows.camera, rows.region, rows.mask, count,
         )  # fmt: skip
-        return total
+        return total, steps + more
 
     def _check_forth(self, b: int, rows: _Reaching) -> _Found:
         """Window by window."""
         regions, first_camera = self._regions, self._blocks[b][0]
-        padded = PaddedTicks(self._evidence, regions)
+        padded = PaddedTicks(self._events, regions)
         starts, order = ordered(rows.camera)
         # Put in order, not looked up: what is of one camera is read one after another.
         place, region, mask = rows.place[order], rows.region[order], rows.mask[order]
@@ -170,19 +192,19 @@ class Search:
             setattr(self._kept, name, kept)
         return kept[:size].reshape(shape)
 
-    def _reach(self, way: str, block: tuple[int, int], bits: Words) -> Words:
+    def _reach(self, way: str, block: tuple[int, int], bits: Words) -> tuple[Words, int]:
         rows = (np.arange(*block)[:, None] * self._windows + self._regions.order).reshape(-1)
         # Words of one row must not share a set of the cache, as they would at a stride of whole pages.
         passed = self._scratch(f"passed {way}", bits.shape[1], len(rows) + ODD_LINES)
-        rows_that_reach(self._starts, self._ticks, self._spare, rows, bits, passed)
-        return passed
+        steps = rows_that_reach(self._starts, self._ticks, self._spare, rows, bits, passed)
+        return passed, steps
 
     def _check_back(self, found: _Found, share: Share) -> Pairs:
         """The other way round, for what has passed so far."""
         n_back, o_back = np.empty_like(found.n), np.empty_like(found.o)
 
         def check(part: list[tuple[int, Ints]]) -> None:
-            padded = PaddedTicks(self._evidence, self._regions)
+            padded = PaddedTicks(self._events, self._regions)
             for camera, pairs in part:
                 check_back(
                     pairs, found.row, found.column, self._starts, self._ticks, *padded.of(camera),
@@ -196,6 +218,21 @@ class Search:
         both = n_back >= 0
         fields = (found.row, found.column, found.n, found.o, n_back, o_back)
         return Pairs(*(field[both].astype(np.int64) for field in fields))
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a search does.
+
+    Attributes:
+        steps: see vector.rows_that_reach.
+        rows: rows and regions that are looked at window by window.
+        words: 64 regions at all ticks.
+    """
+
+    steps: int
+    rows: int
+    words: int
 
 
 class _Table:

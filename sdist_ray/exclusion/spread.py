@@ -65,10 +65,10 @@ def spread_windows(starts, ticks, first_place, near, offset, spaced):  # type: i
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def spread_words(number, place, word, first_place, range_ticks, near, offset, spaced):  # type: ignore[no-untyped-def]
+def spread_words(number, place, word, range_ticks, near, offset, spaced):  # type: ignore[no-untyped-def]
     """The same for words of ranges; see add_words and spread_windows."""
     for k in range(place.shape[0]):
-        window = place[k] - first_place
+        window = place[k]
         x = word[k]
         while x:
             tick = number[k] * range_ticks + lowest_bit(x) + offset
@@ -78,20 +78,19 @@ def spread_words(number, place, word, first_place, range_ticks, near, offset, sp
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def add_words(number, place, word, first_place, range_ticks, word_of, bit_of, padded):  # type: ignore[no-untyped-def]
+def add_words(number, place, word, range_ticks, word_of, bit_of, padded):  # type: ignore[no-untyped-def]
     """Set the padded bits of one camera's words.
 
     Args:
         number: int32 (n,), ranges.
-        place: int32 (n,).
+        place: int32 (n,), the camera's windows.
         word: uint64 (n,).
-        first_place: the camera's first window.
         range_ticks: ticks of a range.
         word_of, bit_of: see Regions.
         padded: uint64 (words, ticks), updated.
     """
     for k in range(place.shape[0]):
-        window = place[k] - first_place
+        window = place[k]
         mask = ONE << bit_of[window]
         row = padded[word_of[window]]
         x = word[k]

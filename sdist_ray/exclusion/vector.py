@@ -143,8 +143,12 @@ def rows_that_reach(starts, ticks, spare, rows, misses, passed):  # type: ignore
         rows: int64 (rows,), which rows.
         misses: uint64 (ticks + 1, words), a bit for every region that is not occupied at a tick; ones beyond
             the last region; the last row is all zero. Words are a multiple of 8.
-        passed: uint64 (words, rows), written.
+        passed: uint64 (words, rows at least), written.
+
+    Returns:
+        Steps: how often 512 regions were looked at, at 8 ticks or none.
     """
+    steps = 0
     words = misses.shape[1]
     stride = np.uintp(words * 8)
     zero = np.uintp(misses.shape[0] - 1)
@@ -172,6 +176,7 @@ def rows_that_reach(starts, ticks, spare, rows, misses, passed):  # type: ignore
             for digit in range(6, digits):
                 _store(_plane(preset, digit), high_at + np.uintp((digit - 6) * VECTOR_WORDS * 8))
             dead = _all_of(np.uint64(0))
+            steps += 1
             for first in range(start, stop, 8):
                 if first + 8 <= stop:
                     x0, x1 = (
@@ -229,11 +234,13 @@ def rows_that_reach(starts, ticks, spare, rows, misses, passed):  # type: ignore
                     _store(_xor(plane, carry), where)
                     carry = following
                 dead = _or(dead, carry)
+                steps += 1
                 if _is_full(dead):
                     break
             _store(_xor(dead, _all_of(ALL)), reached_at)
             for word in range(VECTOR_WORDS):
                 passed[vector * VECTOR_WORDS + word, number] = reached[word]
+    return steps
 
 
 @numba.njit(nogil=True, boundscheck=False)
