@@ -67,7 +67,7 @@ class IndexedStore:
 
         What the last search found is counted anew and is exact. What it did not find is looked for in the
         next search, which is due when there is twice the evidence, or (where only recent ranges count) when
-        all of it has been replaced. So the searches of a run together cost about twice what the last one does.
+        all of it has been replaced. So all searches of a run together cost about twice what the last does.
         """
         added, ticks = self.evidence.added, self.evidence.ticks // self.evidence.padding.clock.range_ticks
         if self._followed is None or added - self._followed[0] >= self._followed[1]:

@@ -11,13 +11,15 @@ import numpy.typing as npt
 
 from sdist_ray.exclusion.evidence import Events
 from sdist_ray.exclusion.regions import Regions, make_regions
-from sdist_ray.exclusion.search import Search
+from sdist_ray.exclusion.search import Search, spare_misses
 
 SAMPLE_CAMERAS = 65
 REGIONS = (2, 4, 6, 9, 12, 18, 27, 54)
 """Regions per camera that are tried, roughly."""
 STEPS_PER_ROW = 12
 """What it costs to look at a row's windows of one region, in steps (measured: 0.25 us and 20 ns)."""
+STEPS_PER_MISS = 0.5
+"""And for every miss that the row may have."""
 TICKS_PER_STEP = 2
 """Words of regions that are made in the time of a step (measured: 64 regions of one tick in 10 ns)."""
 
@@ -35,16 +37,20 @@ def choose_regions(events: Events, roles: npt.NDArray[np.uint8], least: npt.NDAr
     cameras = len(roles)
     sample = np.unique(np.linspace(0, cameras - 1, min(cameras, SAMPLE_CAMERAS)).round().astype(int)).tolist()
     few, times = events.select(sample), cameras / len(sample)
+    spare = spare_misses(np.diff(few.starts), least)
+    per_row = STEPS_PER_ROW + STEPS_PER_MISS * float(spare.clip(0).mean())
     best: tuple[float, Regions] | None = None
     for count in REGIONS:
         regions = make_regions(events.padding.grid, -(-events.padding.grid.windows // count))
         work = Search(few, roles[sample], regions, least, 1).work()
         # Rows times vectors of regions, of which a sample may have less than one; rows times regions.
         vectors = cameras * regions.count / 512 / (work.words / 8)
-        cost = work.steps * times * vectors + STEPS_PER_ROW * work.rows * times**2
-        cost += cameras * regions.count / 64 * events.ticks / TICKS_PER_STEP
-        if best is not None and cost >= best[0]:
+        coarse = work.steps * times * vectors + cameras * regions.count / 64 * events.ticks / TICKS_PER_STEP
+        if best is not None and coarse >= best[0]:
+            # It only grows from here on.
             break
-        best = cost, regions
+        cost = coarse + per_row * work.rows * times**2
+        if best is None or cost < best[0]:
+            best = cost, regions
     assert best is not None
     return best[1]
