@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from sdist_ray.exclusion import indexed, search
 from sdist_ray.exclusion.indexed import IndexedStore
+from sdist_ray.exclusion.reach import rows_that_reach
 from sdist_ray.exclusion.regions import make_regions
 from sdist_ray.exclusion.search import spare_misses
 from sdist_ray.exclusion.sizing import choose_regions
 from sdist_ray.exclusion.tile import Counting, Tile
-from sdist_ray.exclusion.vector import rows_that_reach
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import Padding, pad_ranges

@@ -9,13 +9,14 @@ import numpy.typing as npt
 
 from sdist_ray.exclusion.kernels import count_agreements, count_opportunities, find_pairs, set_column_bits
 from sdist_ray.exclusion.store import POLICIES, Counts, Pairs, State, TileRange
+from sdist_ray.exclusion.vector import VECTOR_WORDS, aligned_zeros
 from sdist_ray.exclusion.visits import VisitLog
 from sdist_ray.occupancy.block import Words
 
 BATCH_BYTES = 64 << 20
 BATCH_TICKS = 4096
-BLOCK_WORDS = 512
-"""Bits of columns that are looked at together, in words: some 30 kB of a row of N."""
+BLOCK_WORDS = 4 * VECTOR_WORDS
+"""Bits of columns that are looked at together, in words: those of a batch, 1 MB, stay in the cache."""
 PAIRS_AT_ONCE = 1 << 20
 
 
@@ -37,16 +38,16 @@ class DenseStore:
         self._columns = columns
         words = -(-columns * windows // 64)
         self._blocks = max(1, -(-words // BLOCK_WORDS))
-        self._block_words = -(-words // self._blocks)
+        self._block_words = BLOCK_WORDS if self._blocks > 1 else -(-words // VECTOR_WORDS) * VECTOR_WORDS
         self._padded = self._blocks * self._block_words * 64
         dtype = np.uint8 if policy == "byte" else np.uint16
-        self._agreements: Counts = np.zeros((rows * windows, self._padded), dtype=dtype)
+        self._agreements: Counts = aligned_zeros((rows * windows, self._padded), dtype)
         self._opportunities: Counts = np.zeros((rows * windows, columns), dtype=dtype)
         room = BATCH_BYTES // max(1, self._padded // 8)
         self._batch_ticks = min(BATCH_TICKS, room)
         self._visits = VisitLog(rows * windows)
         self._countable: list[Words] = []
-        self._bits = np.zeros((self._blocks, 1, self._block_words), dtype=np.uint64)
+        self._bits = aligned_zeros((self._blocks, 1, self._block_words))
         self._range_ticks = 1
 
     @property
@@ -88,7 +89,7 @@ class DenseStore:
         self._range_ticks = range_ticks
         ticks = max(1, self._batch_ticks // range_ticks) * range_ticks
         if self._bits.shape[1] != ticks + 1:
-            self._bits = np.zeros((self._blocks, ticks + 1, self._block_words), dtype=np.uint64)
+            self._bits = aligned_zeros((self._blocks, ticks + 1, self._block_words))
         # Widened before the batch begins: its bits are laid out for the counters' width.
         if self._opportunities.dtype == np.uint16:
             most = int(self._opportunities.max(initial=0))
@@ -209,6 +210,6 @@ class DenseStore:
             self.policy == "byte"
         ):
             raise ValueError(f"counters of {agreements.dtype} in {self.policy} policy")
-        self._agreements = np.zeros((len(agreements), self._padded), dtype=agreements.dtype)
+        self._agreements = aligned_zeros((len(agreements), self._padded), agreements.dtype)
         self._agreements[:, : agreements.shape[1]] = agreements
         self._opportunities = opportunities.copy()

@@ -17,11 +17,11 @@ from sdist_ray.exclusion.spread import (
     count_ticks,
     fill_ticks,
     open_gaps,
+    pad_in_time,
     spread_windows,
     spread_words,
 )
 from sdist_ray.exclusion.store import State, TileRange
-from sdist_ray.exclusion.vector import pad_in_time
 from sdist_ray.occupancy.block import Words
 from sdist_ray.occupancy.padding import Padding
 from sdist_ray.occupancy.sparse import SparseWords

@@ -10,10 +10,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from sdist_ray.exclusion.vertical import add_ticks
-
-MOST_PER_SUM = 255
-"""Ticks that eight planes can count."""
+from sdist_ray.exclusion.vector import LINE_BYTES, prefetch
+from sdist_ray.exclusion.vertical import MOST_PER_SUM, add_ticks
 
 
 @numba.njit(inline="always", nogil=True)
@@ -167,20 +165,19 @@ def count_agreements(  # type: ignore[no-untyped-def]
         words: the same memory as uint64 (rows, padded columns / lanes), updated.
     """
     width = bits.shape[1]
-    row_words = 64 // lanes * width
-    planes = np.zeros((8, width), dtype=np.uint64)
-    carry = np.zeros(width, dtype=np.uint64)
-    spread = np.zeros((16, width), dtype=np.uint64)
+    row_bytes, block_bytes = words.shape[1] * 8, width * 64 // lanes * 8
     first_column = block * width * 64
+    first_address = np.uintp(words.ctypes.data + block * block_bytes)
     for row in range(words.shape[0]):
         start = tick_starts[row]
-        here = words[row, block * row_words : (block + 1) * row_words]
+        here = first_address + np.uintp(row * row_bytes)
+        # A row's part of a block is too short for the machine to see what comes next.
+        for line in range(0, block_bytes, LINE_BYTES):
+            prefetch(here + np.uintp(row_bytes + line))
         for part in range(part_starts[row], part_starts[row + 1]):
             while start < part_end[part]:
                 stop = min(start + MOST_PER_SUM, part_end[part])
-                planes[:] = 0
-                add_ticks(planes, carry, bits, ticks, start, stop)
-                add_planes(planes, stop - start, lanes, spread, here)
+                add_ticks(bits, ticks, start, stop, lanes, here)
                 start = stop
             if part_halved[part] >= 0:
                 before = halved[part_halved[part]]
@@ -207,103 +204,6 @@ def halve(counts, before, windows, first, last):  # type: ignore[no-untyped-def]
             for j in range(column, stop):
                 counts[j] = had // 2 - (had - np.int64(counts[j])) // 2
         column = stop
-
-
-@numba.njit(nogil=True, boundscheck=False)
-def add_planes(planes, most, lanes, spread, here):  # type: ignore[no-untyped-def]
-    """Add vertical counters to the counters of a row of N; set_column_bits says which bit is whose.
-
-    Planes of single bits are merged to pairs, to nibbles and to bytes, each step halving how many words a
-    counter's digits are spread over.
-
-    Args:
-        planes: uint64 (8, words), digits beyond those of ``most`` zero.
-        most: the greatest count that the planes may hold.
-        lanes: counters per word of ``here``: 8, 4 or 2.
-        spread: uint64 (16, words), scratch.
-        here: uint64 (64 / lanes * words,), updated.
-    """
-    n = planes.shape[1]
-    nibbles(planes[0], planes[1], planes[2], planes[3], spread, 0)
-    if most > 15:
-        nibbles(planes[4], planes[5], planes[6], planes[7], spread, 4)
-    for s in range(4):
-        low, high = spread[s], spread[4 + s]
-        if lanes == 8:
-            first, second = here[s * n : (s + 1) * n], here[(s + 4) * n : (s + 5) * n]
-            if most > 15:
-                add_bytes(first, second, low, high)
-            else:
-                add_low_bytes(first, second, low)
-        else:
-            if most <= 15:
-                high[:] = 0
-            byte_first, byte_second = spread[8 + s], spread[12 + s]
-            byte_first[:] = 0
-            byte_second[:] = 0
-            add_bytes(byte_first, byte_second, low, high)
-    if lanes == 8:
-        return
-    for s in range(8):
-        bytes_ = spread[8 + s]
-        if lanes == 4:
-            add_halves(here[s * n : (s + 1) * n], here[(s + 8) * n : (s + 9) * n], bytes_)
-        else:
-            for quarter in range(4):
-                z = s + 8 * quarter
-                add_quarter(here[z * n : (z + 1) * n], bytes_, np.uint64(8 * quarter))
-
-
-@numba.njit(nogil=True, boundscheck=False)
-def nibbles(p0, p1, p2, p3, spread, first):  # type: ignore[no-untyped-def]
-    """Four planes to four words of nibbles: nibble m of word s is the counter of bit 4 * m + s."""
-    m1, m2 = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
-    one, two = np.uint64(1), np.uint64(2)
-    n0, n1, n2, n3 = spread[first], spread[first + 1], spread[first + 2], spread[first + 3]
-    for w in range(p0.shape[0]):
-        even_low = (p0[w] & m1) | ((p1[w] & m1) << one)
-        odd_low = ((p0[w] >> one) & m1) | (p1[w] & ~m1)
-        even_high = (p2[w] & m1) | ((p3[w] & m1) << one)
-        odd_high = ((p2[w] >> one) & m1) | (p3[w] & ~m1)
-        n0[w] = (even_low & m2) | ((even_high & m2) << two)
-        n2[w] = ((even_low >> two) & m2) | (even_high & ~m2)
-        n1[w] = (odd_low & m2) | ((odd_high & m2) << two)
-        n3[w] = ((odd_low >> two) & m2) | (odd_high & ~m2)
-
-
-@numba.njit(nogil=True, boundscheck=False)
-def add_low_bytes(first, second, low):  # type: ignore[no-untyped-def]
-    """Nibbles to bytes, added: the even nibbles to ``first``, the odd ones to ``second``."""
-    mask, four = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(4)
-    for w in range(low.shape[0]):
-        first[w] += low[w] & mask
-        second[w] += (low[w] >> four) & mask
-
-
-@numba.njit(nogil=True, boundscheck=False)
-def add_bytes(first, second, low, high):  # type: ignore[no-untyped-def]
-    """Low and high nibbles to bytes, added."""
-    mask, four = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(4)
-    for w in range(low.shape[0]):
-        first[w] += (low[w] & mask) | ((high[w] & mask) << four)
-        second[w] += ((low[w] >> four) & mask) | (high[w] & ~mask)
-
-
-@numba.njit(nogil=True, boundscheck=False)
-def add_halves(first, second, bytes_):  # type: ignore[no-untyped-def]
-    """Bytes to 16-bit counters, added: the even bytes to ``first``, the odd ones to ``second``."""
-    mask, eight = np.uint64(0x00FF00FF00FF00FF), np.uint64(8)
-    for w in range(bytes_.shape[0]):
-        first[w] += bytes_[w] & mask
-        second[w] += (bytes_[w] >> eight) & mask
-
-
-@numba.njit(nogil=True, boundscheck=False)
-def add_quarter(here, bytes_, shift):  # type: ignore[no-untyped-def]
-    """Every fourth byte to 32-bit counters, added."""
-    mask = np.uint64(0x000000FF000000FF)
-    for w in range(bytes_.shape[0]):
-        here[w] += (bytes_[w] >> shift) & mask
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)

@@ -1,7 +1,4 @@
-"""The indexed store's loops over regions: which of them can hold links.
-
-Rows are counted against regions by vector.rows_that_reach.
-"""
+"""The indexed store's loops over regions: which of them can hold links."""
 
 from __future__ import annotations
 
@@ -9,8 +6,21 @@ import numba
 import numpy as np
 
 from sdist_ray.exclusion.kernels import lowest_bit
+from sdist_ray.exclusion.vector import (
+    VECTOR_WORDS,
+    all_of,
+    both,
+    carry_bit,
+    either,
+    is_full,
+    load,
+    store,
+    sum_bit,
+    unlike,
+)
 
 ONE = np.uint64(1)
+ALL = ~np.uint64(0)
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -25,6 +35,127 @@ def region_misses(padded, mask, shift, bits):  # type: ignore[no-untyped-def]
     """
     for t in range(padded.shape[0]):
         bits[t] ^= np.uint64((padded[t] & mask) != 0) << shift
+
+
+@numba.njit(inline="always", nogil=True)
+def _plane(preset, digit):  # type: ignore[no-untyped-def]
+    """A plane of a preset counter: all ones where the digit is one."""
+    return all_of(np.uint64(0) - ((preset >> np.uint64(digit)) & np.uint64(1)))
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def rows_that_reach(starts, ticks, spare, rows, misses, passed):  # type: ignore[no-untyped-def]
+    """Which regions each row misses seldom enough.
+
+    Vertical counters of misses, up to six digits in registers and the rest in memory, are preset to
+    2^K - (spare + 1): a carry out of the highest digit is one miss too many. When that has happened to all
+    512 regions of a vector the row is done with them.
+
+    Args:
+        starts: int64 (places + 1,), each row's ticks.
+        ticks: int32.
+        spare: int32 (places,), misses that a row may have; -1 for a row that cannot be linked.
+        rows: int64 (rows,), which rows.
+        misses: uint64 (ticks + 1, words), a bit for every region that is not occupied at a tick; ones beyond
+            the last region; the last row is all zero. Words are a multiple of 8.
+        passed: uint64 (words, rows at least), written.
+
+    Returns:
+        Steps: how often 512 regions were looked at, at 8 ticks or none.
+    """
+    steps = 0
+    words = misses.shape[1]
+    stride = np.uintp(words * 8)
+    zero = np.uintp(misses.shape[0] - 1)
+    base = np.uintp(misses.ctypes.data)
+    reached = np.empty(VECTOR_WORDS, dtype=np.uint64)
+    reached_at = np.uintp(reached.ctypes.data)
+    high = np.empty((32, VECTOR_WORDS), dtype=np.uint64)
+    high_at = np.uintp(high.ctypes.data)
+    for number in range(rows.shape[0]):
+        row = rows[number]
+        allowed = np.int64(spare[row])
+        if allowed < 0:
+            passed[:, number] = 0
+            continue
+        start, stop = starts[row], starts[row + 1]
+        # Three digits or at least six: most rows are short.
+        digits = np.int64(3 if allowed < 7 else 6)
+        while (allowed + 1) >> digits:
+            digits += 1
+        preset = np.uint64((np.int64(1) << digits) - (allowed + 1))
+        for vector in range(words // VECTOR_WORDS):
+            at = base + np.uintp(vector * VECTOR_WORDS * 8)
+            c0, c1, c2 = _plane(preset, 0), _plane(preset, 1), _plane(preset, 2)
+            c3, c4, c5 = _plane(preset, 3), _plane(preset, 4), _plane(preset, 5)
+            for digit in range(6, digits):
+                store(_plane(preset, digit), high_at + np.uintp((digit - 6) * VECTOR_WORDS * 8))
+            dead = all_of(np.uint64(0))
+            steps += 1
+            for first in range(start, stop, 8):
+                if first + 8 <= stop:
+                    x0, x1 = (
+                        load(at + np.uintp(ticks[first]) * stride),
+                        load(at + np.uintp(ticks[first + 1]) * stride),
+                    )
+                    x2, x3 = (
+                        load(at + np.uintp(ticks[first + 2]) * stride),
+                        load(at + np.uintp(ticks[first + 3]) * stride),
+                    )
+                    x4, x5 = (
+                        load(at + np.uintp(ticks[first + 4]) * stride),
+                        load(at + np.uintp(ticks[first + 5]) * stride),
+                    )
+                    x6, x7 = (
+                        load(at + np.uintp(ticks[first + 6]) * stride),
+                        load(at + np.uintp(ticks[first + 7]) * stride),
+                    )
+                else:
+                    left = stop - first
+                    x0 = load(at + np.uintp(ticks[first]) * stride)
+                    x1 = load(at + (np.uintp(ticks[first + 1]) if left > 1 else zero) * stride)
+                    x2 = load(at + (np.uintp(ticks[first + 2]) if left > 2 else zero) * stride)
+                    x3 = load(at + (np.uintp(ticks[first + 3]) if left > 3 else zero) * stride)
+                    x4 = load(at + (np.uintp(ticks[first + 4]) if left > 4 else zero) * stride)
+                    x5 = load(at + (np.uintp(ticks[first + 5]) if left > 5 else zero) * stride)
+                    x6 = load(at + (np.uintp(ticks[first + 6]) if left > 6 else zero) * stride)
+                    x7 = load(at + zero * stride)
+                t1 = carry_bit(x0, x1, c0)
+                c0 = sum_bit(x0, x1, c0)
+                t2 = carry_bit(x2, x3, c0)
+                c0 = sum_bit(x2, x3, c0)
+                t3 = carry_bit(x4, x5, c0)
+                c0 = sum_bit(x4, x5, c0)
+                t4 = carry_bit(x6, x7, c0)
+                c0 = sum_bit(x6, x7, c0)
+                f1 = carry_bit(t1, t2, c1)
+                c1 = sum_bit(t1, t2, c1)
+                f2 = carry_bit(t3, t4, c1)
+                c1 = sum_bit(t3, t4, c1)
+                carry = carry_bit(f1, f2, c2)
+                c2 = sum_bit(f1, f2, c2)
+                if digits > 3:
+                    following = both(c3, carry)
+                    c3 = unlike(c3, carry)
+                    carry = both(c4, following)
+                    c4 = unlike(c4, following)
+                    following = both(c5, carry)
+                    c5 = unlike(c5, carry)
+                    carry = following
+                for digit in range(6, digits):
+                    where = high_at + np.uintp((digit - 6) * VECTOR_WORDS * 8)
+                    plane = load(where)
+                    following = both(plane, carry)
+                    store(unlike(plane, carry), where)
+                    carry = following
+                dead = either(dead, carry)
+                steps += 1
+                if is_full(dead):
+                    break
+            store(unlike(dead, all_of(ALL)), reached_at)
+            for word in range(VECTOR_WORDS):
+                passed[vector * VECTOR_WORDS + word, number] = reached[word]
+    return steps
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -98,7 +229,7 @@ def reaching_rows(  # type: ignore[no-untyped-def]
     Args:
         first_a, cameras_a, first_b, cameras_b: the blocks, as numbers of cameras.
         roles: uint8 (cameras,), bit 0 a row camera, bit 1 a column camera: a pair needs one of each.
-        forth: uint64 (B's words, rows of A at least), from vector.rows_that_reach.
+        forth: uint64 (B's words, rows of A at least), from rows_that_reach.
         back: uint64 (A's words, rows of B at least), the other way round.
         some_back: uint64 (B's words, A's regions), any_row(back) transposed.
         order, region_first, region_size: see Regions.
@@ -123,10 +254,10 @@ def reaching_rows(  # type: ignore[no-untyped-def]
                     continue
                 start = camera_a * windows + region_first[region_a]
                 for k in range(start, start + region_size[region_a]):
-                    both = forth[word, k] & reaching
-                    while both:
-                        b = word * 64 + lowest_bit(both)
-                        both &= both - ONE
+                    rest = forth[word, k] & reaching
+                    while rest:
+                        b = word * 64 + lowest_bit(rest)
+                        rest &= rest - ONE
                         if b >= camera_of.shape[0]:
                             break
                         camera_b = camera_of[b]

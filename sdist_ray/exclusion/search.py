@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from sdist_ray.exclusion.evidence import Events, PaddedTicks
 from sdist_ray.exclusion.misses import check_back, check_forth, group
-from sdist_ray.exclusion.reach import any_row, reaching_rows, region_misses, transpose
+from sdist_ray.exclusion.reach import any_row, reaching_rows, region_misses, rows_that_reach, transpose
 from sdist_ray.exclusion.regions import Regions
 from sdist_ray.exclusion.store import Pairs
-from sdist_ray.exclusion.vector import VECTOR_WORDS, rows_that_reach
+from sdist_ray.exclusion.vector import VECTOR_WORDS, aligned_zeros
 from sdist_ray.occupancy.block import Words
 
 BLOCK_REGIONS = 1024
@@ -96,7 +96,7 @@ class Search:
         """See _region_misses: uint64 (blocks, ticks + 1, words)."""
         # One array: from 4 MB on NumPy asks for huge pages, without which every other look is a TLB miss.
         words = max(map(self._words, self._blocks), default=0)
-        bits = np.empty((len(self._blocks), self._events.ticks + 1, words), dtype=np.uint64)
+        bits = aligned_zeros((len(self._blocks), self._events.ticks + 1, words))
         share(lambda number: self._region_misses(self._blocks[number], bits[number]), range(len(bits)))
         return bits
 
@@ -225,7 +225,7 @@ class Work:
     """What a search does.
 
     Attributes:
-        steps: see vector.rows_that_reach.
+        steps: see reach.rows_that_reach.
         rows: rows and regions that are looked at window by window.
         words: 64 regions at all ticks.
     """

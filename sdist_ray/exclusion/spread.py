@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 from sdist_ray.exclusion.kernels import lowest_bit
+from sdist_ray.exclusion.vector import VECTOR_WORDS, either, load, store
 
 ONE = np.uint64(1)
 ALL = ~np.uint64(0)
@@ -118,3 +119,47 @@ def open_gaps(number, missing, range_ticks, padded, known):  # type: ignore[no-u
             for word in range(padded.shape[0]):
                 padded[word, tick] = ALL
             x &= x - ONE
+
+
+@numba.njit(nogil=True, boundscheck=False)
+def or_ahead(source, step, out, count):  # type: ignore[no-untyped-def]
+    """out[t] = source[t] | source[t + step] for t < count. ``out`` may be ``source``.
+
+    Args:
+        source: uint64 (at least count + step,).
+        step: int, at least 0.
+        out: uint64 (at least count,), written.
+        count: int.
+    """
+    at, ahead, to = source.ctypes.data, source.ctypes.data + step * 8, out.ctypes.data
+    whole = count - count % VECTOR_WORDS
+    for t in range(0, whole * 8, VECTOR_WORDS * 8):
+        store(either(load(np.uintp(at + t)), load(np.uintp(ahead + t))), np.uintp(to + t))
+    for t in range(whole, count):
+        out[t] = source[t] | source[t + step]
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def pad_in_time(spaced, tolerance, padded):  # type: ignore[no-untyped-def]
+    """padded[t] = spaced[t] | ... | spaced[t + 2 * tolerance], by doubling, in pieces that stay in the cache.
+
+    Args:
+        spaced: uint64 (ticks + 2 * tolerance,).
+        tolerance: int, p >= 0.
+        padded: uint64 (ticks,), written.
+    """
+    ticks = padded.shape[0]
+    length = 2 * tolerance + 1
+    piece = max(1024, 4 * tolerance)
+    scratch = np.empty(piece + 2 * tolerance, dtype=np.uint64)
+    for first in range(0, ticks, piece):
+        count = min(piece, ticks - first)
+        source = spaced[first : first + count + 2 * tolerance]
+        left = count + 2 * tolerance
+        span = 1
+        while 2 * span <= length:
+            left -= span
+            or_ahead(source, span, scratch, left)
+            source = scratch
+            span *= 2
+        or_ahead(source, length - span, padded[first : first + count], count)
