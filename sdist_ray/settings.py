@@ -189,6 +189,11 @@ class TopologyJob(NetworkSettings):
         counting, topology = self.exclusion, self.topology
         require("exclusion.counters", counting.counters, counting.counters in POLICIES, POLICIES)
         require("exclusion.store", counting.store, counting.store in STORES, tuple(STORES))
+        if counting.store == "indexed" and counting.counters != "wide":
+            raise InputError(
+                f"exclusion.store=indexed counts exactly, never exclusion.counters={counting.counters}: "
+                "either counters=wide, or store=dense or rle"
+            )
         fits = 0 <= counting.tolerance <= MAX_TOLERANCE
         require("exclusion.tolerance", counting.tolerance, fits, f"0 to {MAX_TOLERANCE} ticks")
         known = topology.estimator in ESTIMATORS

@@ -117,6 +117,24 @@ def test_scenescape_reaches_its_figures(scenescape, tmp_path, capsys):
     assert quality["recall"] >= 0.90
 
 
+@pytest.mark.parametrize(
+    ("counting", "reference"),
+    [
+        (["store=rle"], []),
+        (["store=indexed"], []),
+        (["store=rle", "counters=byte"], ["counters=byte"]),
+    ],
+)
+def test_every_store_gives_the_same_links(video_run, tmp_path, counting, reference):
+    source = ["source=recording", f"source.path={video_run}/occupancy.parquet", "runtime=local"]
+    found = [
+        topology(tmp_path / name, *source, *(f"exclusion.{setting}" for setting in settings))
+        for name, settings in (("found", counting), ("expected", reference))
+    ]
+    assert found[0] == found[1]
+    assert json.loads((tmp_path / "found" / "summary.json").read_text())["topology"]["links"] > 10
+
+
 def refused(capsys, *arguments):
     """The one line that a command ends with."""
     code = main(list(arguments))
@@ -140,6 +158,11 @@ FILES = ("topology", "source=files", "runtime=local")
         (["topology", "exclusion.tolerance=many"], "many"),
         (["topology", "exclusion.tolerance=-1"], "exclusion.tolerance is -1"),
         (["topology", "exclusion.counters=nibble"], "byte or wide"),
+        (["topology", "exclusion.store=sparse"], "dense or rle or indexed"),
+        (
+            ["topology", "exclusion.store=indexed", "exclusion.counters=byte"],
+            "store=indexed counts exactly, never exclusion.counters=byte: either counters=wide, or store",
+        ),
         (["topology", "topology.threshold=nan"], "topology.threshold"),
         (["topology", "runtime=moon"], "moon"),
         (["topology", "fps=0"], "fps must be above 0"),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdist_ray.detection.mixture import MixtureModel, MixtureSettings, update_mixture
-from sdist_ray.exclusion import dense
+from sdist_ray.exclusion import batch
 from sdist_ray.exclusion.tile import Counting, Tile
 from sdist_ray.occupancy.block import Clock, OccupancyRange
 from sdist_ray.occupancy.grid import Grid
@@ -36,9 +36,9 @@ def to_ranges(occupied, available, clock, first_tick=0, read_only=False):
     return [ranges[index] for index in sorted(ranges)]
 
 
-def count(ranges, grid, clock, tolerance, policy, stripes=1, read_only=False):
+def count(ranges, grid, clock, tolerance, policy, stripes=1, read_only=False, store="dense"):
     cameras = [f"c{number}" for number in range(len(ranges[0].available))]
-    counting = Counting(Padding(grid, clock, tolerance), policy)
+    counting = Counting(Padding(grid, clock, tolerance), policy, store)
     tiles = [Tile(rows, cameras, counting) for rows in row_stripes(cameras, stripes)]
     for padded in pad_ranges(ranges, counting.padding):
         for array in (padded.occupied.place, padded.occupied.word, padded.padded, padded.countable):
@@ -64,15 +64,16 @@ def networks(draw):
     return grid, clock, occupied, available, first_tick, draw(st.integers(0, 70))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     networks(),
     st.sampled_from(["byte", "wide"]),
     st.integers(1, 3),
     st.booleans(),
     st.sampled_from([1, 90, 4096]),
+    st.sampled_from(["dense", "rle"]),
 )
-def test_counts_equal_the_oracle(network, policy, stripes, read_only, batch):
+def test_counts_equal_the_oracle(network, policy, stripes, read_only, batch_ticks, store):
     grid, clock, occupied, available, first_tick, tolerance = network
     expected = oracles.count(
         occupied,
@@ -86,8 +87,8 @@ def test_counts_equal_the_oracle(network, policy, stripes, read_only, batch):
     )
     ranges = to_ranges(occupied, available, clock, first_tick, read_only)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dense, "BATCH_TICKS", batch)
-        found = count(ranges, grid, clock, tolerance, policy, stripes, read_only)
+        patch.setattr(batch, "BATCH_TICKS", batch_ticks)
+        found = count(ranges, grid, clock, tolerance, policy, stripes, read_only, store)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
 

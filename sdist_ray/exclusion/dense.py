@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from sdist_ray.exclusion.kernels import count_agreements, count_opportunities, find_pairs, set_column_bits
+from sdist_ray.exclusion.batch import Batch
+from sdist_ray.exclusion.kernels import find_pairs
 from sdist_ray.exclusion.store import POLICIES, Counts, Pairs, State, TileRange
-from sdist_ray.exclusion.vector import VECTOR_WORDS, aligned_zeros
-from sdist_ray.exclusion.visits import VisitLog
-from sdist_ray.occupancy.block import Words
+from sdist_ray.exclusion.vector import aligned_zeros
 
-BATCH_BYTES = 64 << 20
-BATCH_TICKS = 4096
-BLOCK_WORDS = 4 * VECTOR_WORDS
-"""Bits of columns that are looked at together, in words: those of a batch, 1 MB, stay in the cache."""
 PAIRS_AT_ONCE = 1 << 20
 
 
@@ -36,19 +29,10 @@ class DenseStore:
         self.policy = policy
         self._windows = windows
         self._columns = columns
-        words = -(-columns * windows // 64)
-        self._blocks = max(1, -(-words // BLOCK_WORDS))
-        self._block_words = BLOCK_WORDS if self._blocks > 1 else -(-words // VECTOR_WORDS) * VECTOR_WORDS
-        self._padded = self._blocks * self._block_words * 64
+        self._batch = Batch(rows, columns, windows)
         dtype = np.uint8 if policy == "byte" else np.uint16
-        self._agreements: Counts = aligned_zeros((rows * windows, self._padded), dtype)
+        self._agreements: Counts = aligned_zeros((rows * windows, self._batch.padded_columns), dtype)
         self._opportunities: Counts = np.zeros((rows * windows, columns), dtype=dtype)
-        room = BATCH_BYTES // max(1, self._padded // 8)
-        self._batch_ticks = min(BATCH_TICKS, room)
-        self._visits = VisitLog(rows * windows)
-        self._countable: list[Words] = []
-        self._bits = aligned_zeros((self._blocks, 1, self._block_words))
-        self._range_ticks = 1
 
     @property
     def agreements(self) -> Counts:
@@ -66,35 +50,21 @@ class DenseStore:
     @property
     def nbytes(self) -> int:
         """See Store. N is counted whole; what was never touched is not resident."""
-        arrays = (self._agreements, self._opportunities, self._bits)
-        return sum(array.nbytes for array in arrays) + self._visits.nbytes
-
-    @property
-    def _lanes(self) -> int:
-        return 8 // self._agreements.itemsize
+        return self._agreements.nbytes + self._opportunities.nbytes + self._batch.nbytes
 
     def apply(self, part: TileRange) -> None:
         """See Store."""
-        ticks = part.padding.clock.range_ticks
-        if not self._countable:
-            self._begin_batch(ticks)
-        first = len(self._countable) * ticks
-        set_column_bits(part.column_padded, part.column_countable, first, self._lanes, self._bits)
-        self._visits.add(part.row_occupied)
-        self._countable.append(part.column_countable.copy())
-        if first + 2 * ticks >= self._bits.shape[1]:
+        if self._batch.empty:
+            ticks = part.padding.clock.range_ticks
+            # Widened before the batch begins: its bits are laid out for the counters' width.
+            if self._opportunities.dtype == np.uint16:
+                most = int(self._opportunities.max(initial=0))
+                if most + self._batch.ticks(ticks) > np.iinfo(np.uint16).max:
+                    self._widen()
+            self._batch.begin(ticks, self._agreements.itemsize)
+        self._batch.add(part)
+        if self._batch.full:
             self.settle()
-
-    def _begin_batch(self, range_ticks: int) -> None:
-        self._range_ticks = range_ticks
-        ticks = max(1, self._batch_ticks // range_ticks) * range_ticks
-        if self._bits.shape[1] != ticks + 1:
-            self._bits = aligned_zeros((self._blocks, ticks + 1, self._block_words))
-        # Widened before the batch begins: its bits are laid out for the counters' width.
-        if self._opportunities.dtype == np.uint16:
-            most = int(self._opportunities.max(initial=0))
-            if most + ticks > np.iinfo(np.uint16).max:
-                self._widen()
 
     def _widen(self) -> None:
         self._agreements = self._agreements.astype(np.uint32)
@@ -102,51 +72,9 @@ class DenseStore:
 
     def settle(self) -> None:
         """Count what was collected."""
-        if not self._countable:
-            return
-        plan = self._count_opportunities()
-        words = self._agreements.view(np.uint64)
-        for block in range(self._blocks):
-            count_agreements(
-                block, self._bits[block], *plan, self._windows, self._lanes, self._agreements, words
-            )
-        self._bits[:] = 0
-        self._visits.clear()
-        self._countable.clear()
-
-    def _count_opportunities(self) -> tuple[npt.NDArray[Any], ...]:
-        """Add the batch to O; what N needs to follow."""
-        starts, visit_range, visit_word = self._visits.by_place()
-        countable = np.array(self._countable, dtype=np.uint64)
-        full = np.uint64((1 << self._range_ticks) - 1)
-        gap_range, gap_camera = np.nonzero(countable != full)
-        gap_starts = np.searchsorted(gap_range, np.arange(len(countable) + 1))
-        rows = len(starts) - 1
-        ends = np.concatenate([[0], np.cumsum(np.bitwise_count(visit_word), dtype=np.int64)])
-        row_ticks = np.diff(ends[starts])
-        halvings = self._most_halvings(row_ticks)
-        ticks = np.empty(ends[-1], dtype=np.int32)
-        tick_starts = np.empty(rows + 1, dtype=np.int64)
-        part_starts = np.empty(rows + 1, dtype=np.int64)
-        part_end = np.empty(rows + halvings, dtype=np.int64)
-        part_halved = np.empty(rows + halvings, dtype=np.int64)
-        halved = np.empty((halvings, self._columns), dtype=np.uint8)
-        count_opportunities(
-            starts, visit_range, visit_word, self._range_ticks, countable,
-            gap_starts.astype(np.int64), gap_camera.astype(np.int32), self.policy == "byte",
-            self._opportunities, ticks, tick_starts, part_end, part_halved, part_starts, halved,
-        )  # fmt: skip
-        return ticks, tick_starts, part_end, part_halved, part_starts, halved
-
-    def _most_halvings(self, row_ticks: npt.NDArray[np.int64]) -> int:
-        """A bound of how many rows the batch will halve, and how often.
-
-        A halving leaves no O above 127, and one range adds at most 64: the next is at least 65 ticks away.
-        """
-        if self.policy != "byte" or not self._opportunities.size:
-            return 0
-        often = self._opportunities.max(axis=1) + row_ticks > 255
-        return int((1 + row_ticks[often] // 65).sum())
+        if not self._batch.empty:
+            self._batch.evidence().count(self._opportunities, self._agreements)
+            self._batch.clear()
 
     def most_opportunities(self) -> int:
         """See Store."""
@@ -210,6 +138,7 @@ class DenseStore:
             self.policy == "byte"
         ):
             raise ValueError(f"counters of {agreements.dtype} in {self.policy} policy")
-        self._agreements = aligned_zeros((len(agreements), self._padded), agreements.dtype)
+        self._batch.clear()
+        self._agreements = aligned_zeros((len(agreements), self._batch.padded_columns), agreements.dtype)
         self._agreements[:, : agreements.shape[1]] = agreements
         self._opportunities = opportunities.copy()

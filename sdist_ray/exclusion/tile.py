@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sdist_ray.exclusion.dense import DenseStore
 from sdist_ray.exclusion.indexed import IndexedStore
+from sdist_ray.exclusion.rle import RleStore
 from sdist_ray.exclusion.store import Counts, Pairs, Selection, State, Store, TileRange
 from sdist_ray.occupancy.padding import PaddedRange, Padding
 
@@ -18,6 +19,9 @@ NEVER = -(2**63)
 MakeStore = Callable[[Sequence[str], Sequence[str], Padding, str], Store]
 STORES: dict[str, MakeStore] = {
     "dense": lambda rows, columns, padding, policy: DenseStore(
+        len(rows), len(columns), padding.grid.windows, policy
+    ),
+    "rle": lambda rows, columns, padding, policy: RleStore(
         len(rows), len(columns), padding.grid.windows, policy
     ),
     "indexed": IndexedStore,
