@@ -120,16 +120,19 @@ def test_scenescape_reaches_its_figures(scenescape, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("counting", "reference"),
     [
-        (["store=rle"], []),
-        (["store=indexed"], []),
-        (["store=rle", "counters=byte"], ["counters=byte"]),
+        (["exclusion.store=rle"], []),
+        (["exclusion.store=rle", "runtime.shards=2"], []),
+        (["exclusion.store=indexed"], []),
+        (["exclusion.store=indexed", "runtime.shards=2"], []),
+        (["exclusion.store=indexed", "runtime.shards=9"], []),
+        (["exclusion.store=rle", "exclusion.counters=byte"], ["exclusion.counters=byte"]),
     ],
 )
 def test_every_store_gives_the_same_links(video_run, tmp_path, counting, reference):
     source = ["source=recording", f"source.path={video_run}/occupancy.parquet", "runtime=local"]
     found = [
-        topology(tmp_path / name, *source, *(f"exclusion.{setting}" for setting in settings))
-        for name, settings in (("found", counting), ("expected", reference))
+        topology(tmp_path / name, *source, *arguments)
+        for name, arguments in (("found", counting), ("expected", reference))
     ]
     assert found[0] == found[1]
     assert json.loads((tmp_path / "found" / "summary.json").read_text())["topology"]["links"] > 10

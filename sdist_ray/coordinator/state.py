@@ -29,7 +29,7 @@ from sdist_ray.coordinator.instructions import (
     Instruction,
     ReleaseRange,
 )
-from sdist_ray.partition.plan import row_stripes
+from sdist_ray.partition.plan import plan_tiles
 
 MAX_IN_FLIGHT = 3
 """Calls that one worker or shard may have unanswered."""
@@ -67,9 +67,18 @@ class Coordinator:
     """Decides who reads which camera, when a range is closed, and who counts it.
 
     ``counting`` False is a network that is recorded only: ranges are closed and released, never counted.
+    ``store`` is what tiles count in, which decides how the network is cut into them.
     """
 
-    def __init__(self, cameras: Sequence[str], workers: int, shards: int, counting: bool = True) -> None:
+    def __init__(
+        self,
+        cameras: Sequence[str],
+        workers: int,
+        shards: int,
+        counting: bool = True,
+        store: str = "dense",
+    ) -> None:
+        self._store = store
         self._cameras = tuple(cameras)
         self._unanswered = set(cameras)
         self._opened: set[str] = set()
@@ -122,9 +131,9 @@ class Coordinator:
             return self._finish()
         instructions: list[Instruction] = []
         if self._shards:
-            stripes = row_stripes(network, len(self._shards))
-            self._shards = self._shards[: len(stripes)]
-            instructions += [CreateTile(number, rows, network) for number, rows in enumerate(stripes)]
+            plan = plan_tiles(network, len(self._shards), self._store)
+            self._shards = self._shards[: len(plan)]
+            instructions += [CreateTile(*tile) for tile in plan]
         return instructions + self._advance()
 
     def _worker_advanced(self, number: int, through: int, next_range: int | None) -> list[Instruction]:

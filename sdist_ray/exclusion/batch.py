@@ -20,6 +20,24 @@ BLOCK_WORDS = 4 * VECTOR_WORDS
 """Bits of columns that are looked at together, in words: those of a batch, 1 MB, stay in the cache."""
 
 
+def padded_columns(columns: int) -> int:
+    """Columns of N with what fills the last block."""
+    blocks, block_words = _layout(columns)
+    return blocks * block_words * 64
+
+
+def most_ticks(columns: int) -> int:
+    """Ticks that a batch of so many columns may hold."""
+    return min(BATCH_TICKS, BATCH_BYTES // max(1, padded_columns(columns) // 8))
+
+
+def _layout(columns: int) -> tuple[int, int]:
+    """Blocks, all equally long, and the words of one."""
+    words = -(-columns // 64)
+    blocks = max(1, -(-words // BLOCK_WORDS))
+    return blocks, BLOCK_WORDS if blocks > 1 else -(-words // VECTOR_WORDS) * VECTOR_WORDS
+
+
 class Batch:
     """The bits and visits of some ranges.
 
@@ -28,13 +46,10 @@ class Batch:
     """
 
     def __init__(self, rows: int, columns: int, windows: int) -> None:
-        words = -(-columns * windows // 64)
         self._windows = windows
-        self._columns = columns
-        self._blocks = max(1, -(-words // BLOCK_WORDS))
-        self._block_words = BLOCK_WORDS if self._blocks > 1 else -(-words // VECTOR_WORDS) * VECTOR_WORDS
-        self.padded_columns = self._blocks * self._block_words * 64
-        self._most_ticks = min(BATCH_TICKS, BATCH_BYTES // max(1, self.padded_columns // 8))
+        self._blocks, self._block_words = _layout(columns * windows)
+        self.padded_columns = padded_columns(columns * windows)
+        self._most_ticks = most_ticks(columns * windows)
         self._bits: Words = aligned_zeros((self._blocks, 1, self._block_words))
         self._visits = VisitLog(rows * windows)
         self._countable: list[Words] = []

@@ -9,6 +9,7 @@ from typing import Any
 
 from sdist_ray.runtime.base import FeedFactory, Runtime
 from sdist_ray.runtime.local import LocalRuntime
+from sdist_ray.runtime.memory import free_memory
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,14 @@ class Host:
 
             return RayRuntime(make_feed, workers, shards, self.cpus)
         return LocalRuntime(make_feed, workers, shards)
+
+    def free_memory(self) -> list[int]:
+        """Bytes that each machine has free."""
+        if self.kind == "ray":
+            from sdist_ray.runtime.ray.runtime import node_memory
+
+            return node_memory()
+        return [free_memory()]
 
     def map(
         self, function: Callable[[Any], Any], items: Sequence[Any], on_done: Callable[[int], None]

@@ -27,6 +27,8 @@ from sdist_ray.jobs.simulate import render_videos, write_site
 from sdist_ray.occupancy.block import Clock, Rows
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.recording import RecordingWriter, open_recording
+from sdist_ray.partition.memory import Demand, refuse_unless_fits
+from sdist_ray.partition.plan import plan_tiles
 from sdist_ray.report.snapshots import write_snapshot
 from sdist_ray.runtime.base import FeedFactory, Runtime
 from sdist_ray.runtime.feeds import CameraReport, DetectionFeed, Feed, NetworkSpec, RecordingFeed
@@ -152,7 +154,7 @@ def run_network(
     Interrupted, it closes the recording, so that what was seen so far is kept.
 
     Raises:
-        InputError: not one camera can be read.
+        InputError: not one camera can be read, or there is too little memory to count them.
     """
     network = inputs.network
     make_feed: FeedFactory
@@ -163,6 +165,8 @@ def run_network(
         make_feed = VideoFeeds(network, inputs.cameras, settings.detector.foreground(settings.fps))
         workers = min(settings.runtime.workers or where.cpus, len(network.cameras))
     shards = settings.runtime.shards or 1
+    if counting is not None:
+        _refuse_unless_fits(network, shards, counting, where)
     runtime = where.runtime(make_feed, workers, shards)
     with contextlib.ExitStack() as stack:
         stack.callback(runtime.close)
@@ -188,6 +192,16 @@ def run_network(
             for warning in report.warnings:
                 say(f"camera {report.camera}: {warning}")
         yield outcome
+
+
+def _refuse_unless_fits(network: NetworkSpec, shards: int, counting: Counting, where: Host) -> None:
+    """Raise InputError, with what would help, where the counts could not be held."""
+    clock = network.clock
+    demand = Demand(
+        network.grid.windows, counting.policy, counting.padding.tolerance, clock.fps, clock.range_ticks
+    )
+    plan = plan_tiles(network.cameras, shards, counting.store)
+    refuse_unless_fits(plan, counting.store, demand, where.free_memory(), where.kind == "ray")
 
 
 def _keep_on_interrupt(writer: RecordingWriter) -> Any:

@@ -84,7 +84,11 @@ class Pipeline:
         self._runtime = runtime
         self._counting = counting
         self._coordinator = Coordinator(
-            network.cameras, runtime.workers, runtime.shards, counting=counting is not None
+            network.cameras,
+            runtime.workers,
+            runtime.shards,
+            counting=counting is not None,
+            store=counting.store if counting else "dense",
         )
         cameras, windows = len(network.cameras), network.grid.windows
         self._collator = Collator(cameras, network.grid, network.clock)

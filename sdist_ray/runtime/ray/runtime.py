@@ -82,6 +82,11 @@ def _check_answers(address: str) -> None:
         ) from error
 
 
+def node_memory() -> list[int]:
+    """Bytes that each node of the cluster has for actors, its object store left out."""
+    return [int(node["Resources"].get("memory", 0)) for node in ray.nodes() if node["Alive"]]
+
+
 def parallel_map(
     function: Callable[[Any], Any], items: Sequence[Any], on_done: Callable[[int], None]
 ) -> list[Any]:
