@@ -31,6 +31,7 @@ usage: sdist-ray COMMAND [key=value ...]
   record      video in, an occupancy recording out
   simulate    a site with people and cameras: videos, recording, ground truth
   evaluate    a topology against ground truth
+  capacity    the memory, processors and bandwidth that a network would take
 
 sdist-ray COMMAND --help shows a command's settings, --version the version.
 """

@@ -254,11 +254,51 @@ class EvaluateJob:
         require("cell_m", self.cell_m, 0.005 <= self.cell_m <= 10, "0.005 to 10 m")
 
 
+@dataclass
+class CapacityJob:
+    """sdist-ray capacity: what a network would take."""
+
+    cameras: int | None = None
+    windows: int = 108
+    people: float = 0.5
+    seconds: float = 3600.0
+    fps: float = 10.0
+    range_s: float = 2.0
+    tolerance: int = 3
+    counters: str = "wide"
+    store: str = "all"
+    shards: int = 1
+    calibrate: bool = False
+    file: str | None = None
+
+    def check(self) -> None:
+        """Raise InputError where a value is out of its range."""
+        if self.cameras is None:
+            raise InputError("capacity needs cameras=N")
+        require("cameras", self.cameras, 1 <= self.cameras <= 10_000_000, "1 to 10000000")
+        require("windows", self.windows, 1 <= self.windows <= 65_536, "1 to 65536")
+        people = self.people
+        require("people", people, 0 <= people <= 1000, "0 to 1000 in view of a camera, on average")
+        require("seconds", self.seconds, 1 <= self.seconds <= 1e9, "1 to 1e9")
+        fits = 0 <= self.tolerance <= MAX_TOLERANCE
+        require("tolerance", self.tolerance, fits, f"0 to {MAX_TOLERANCE} ticks")
+        require("counters", self.counters, self.counters in POLICIES, POLICIES)
+        require("store", self.store, self.store == "all" or self.store in STORES, ("all", *STORES))
+        if self.store == "indexed" and self.counters != "wide":
+            raise InputError(
+                f"store=indexed counts exactly, never counters={self.counters}: "
+                "either counters=wide, or store=dense or rle"
+            )
+        require("shards", self.shards, 1 <= self.shards <= 10_000, "1 to 10000")
+        Clock.of(self.fps, self.range_s)
+
+
 COMMANDS: dict[str, Any] = {
     "topology": TopologyJob,
     "record": RecordJob,
     "simulate": SimulateJob,
     "evaluate": EvaluateJob,
+    "capacity": CapacityJob,
 }
 
 

@@ -182,6 +182,17 @@ FILES = ("topology", "source=files", "runtime=local")
         (["evaluate", "run=.", "truth=x"], "no links.parquet"),
         (["record", "source.paths=[a]", "file=../x"], "must be a name"),
         (["simulate", "site.cameras=0"], "cameras is 0"),
+        (["capacity"], "capacity needs cameras=N"),
+        (["capacity", "cameras=-3"], "cameras is -3, but must be 1 to"),
+        (["capacity", "cameras=many"], "many"),
+        (["capacity", "cameras=3", "people=nan"], "people is nan"),
+        (["capacity", "cameras=3", "seconds=0"], "seconds is 0"),
+        (["capacity", "cameras=3", "fps=0"], "fps must be above 0"),
+        (["capacity", "cameras=3", "range_s=60"], "1 to 64 ticks"),
+        (["capacity", "cameras=3", "store=sparse"], "all or dense or rle or indexed"),
+        (["capacity", "cameras=3", "store=indexed", "counters=byte"], "store=indexed counts exactly"),
+        (["capacity", "cameras=3", "shards=0"], "shards is 0"),
+        (["capacity", "cameras=3", "file=gone/figures.json"], "gone/figures.json: cannot be written"),
     ],
 )
 def test_bad_input_ends_in_one_line(capsys, tmp_path, monkeypatch, arguments, says):
