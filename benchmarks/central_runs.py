@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.per_tick import count_per_tick, touch, unpack
-from sdist_ray.exclusion.dense import BATCH_TICKS
+from sdist_ray.exclusion.batch import BATCH_TICKS
 from sdist_ray.exclusion.tile import NEVER, Counting, Tile
 from sdist_ray.occupancy.block import Clock, OccupancyRange, Rows
 from sdist_ray.occupancy.collate import Collator

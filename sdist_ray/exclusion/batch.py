@@ -33,9 +33,9 @@ def most_ticks(columns: int) -> int:
 
 def _layout(columns: int) -> tuple[int, int]:
     """Blocks, all equally long, and the words of one."""
-    words = -(-columns // 64)
-    blocks = max(1, -(-words // BLOCK_WORDS))
-    return blocks, BLOCK_WORDS if blocks > 1 else -(-words // VECTOR_WORDS) * VECTOR_WORDS
+    vectors = -(-columns // (64 * VECTOR_WORDS))
+    blocks = max(1, -(-vectors * VECTOR_WORDS // BLOCK_WORDS))
+    return blocks, BLOCK_WORDS if blocks > 1 else max(1, vectors) * VECTOR_WORDS
 
 
 class Batch:
@@ -157,11 +157,10 @@ class BatchEvidence:
             opportunities, ticks, tick_starts, part_end, part_halved, part_starts, halved,
         )  # fmt: skip
         words: npt.NDArray[Any] = agreements.view(np.uint64)
-        for block in range(len(self.bits)):
-            count_agreements(
-                block, self.bits[block], ticks, tick_starts, part_end, part_halved, part_starts, halved,
-                self.windows, self.lanes, agreements, words,
-            )  # fmt: skip
+        count_agreements(
+            self.bits, ticks, tick_starts, part_end, part_halved, part_starts, halved,
+            self.windows, self.lanes, agreements, words,
+        )  # fmt: skip
 
     def _of(self, rows: npt.NDArray[np.int64]) -> BatchEvidence:
         """The same of some rows, in their order; -1 is a row that saw nothing."""

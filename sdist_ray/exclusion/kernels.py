@@ -150,39 +150,49 @@ def count_opportunities(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def count_agreements(  # type: ignore[no-untyped-def]
-    block, bits, ticks, tick_starts, part_end, part_halved, part_starts, halved, windows, lanes,
-    agreements, words,
-):  # fmt: skip
-    """Add a batch to N, one block of columns.
+    all_bits,
+    ticks,
+    tick_starts,
+    part_end,
+    part_halved,
+    part_starts,
+    halved,
+    windows,
+    lanes,
+    agreements,
+    words,
+):
+    """Add a batch to N, one block of columns after the other.
 
     Args:
-        block: which.
-        bits: the block's, uint64 (ticks + 1, words); the last row is all zero.
+        all_bits: uint64 (blocks, ticks + 1, words); the last tick is all zero.
         ticks, tick_starts, part_end, part_halved, part_starts, halved: see count_opportunities.
         windows: windows per camera.
         lanes: counters per word of N: 8, 4 or 2.
-        agreements: N, unsigned (rows, padded columns), updated.
+        agreements: N, unsigned (rows, padded columns), C-contiguous, updated.
         words: the same memory as uint64 (rows, padded columns / lanes), updated.
     """
-    width = bits.shape[1]
+    width = all_bits.shape[2]
     row_bytes, block_bytes = words.shape[1] * 8, width * 64 // lanes * 8
-    first_column = block * width * 64
-    first_address = np.uintp(words.ctypes.data + block * block_bytes)
-    for row in range(words.shape[0]):
-        start = tick_starts[row]
-        here = first_address + np.uintp(row * row_bytes)
-        # A row's part of a block is too short for the machine to see what comes next.
-        for line in range(0, block_bytes, LINE_BYTES):
-            prefetch(here + np.uintp(row_bytes + line))
-        for part in range(part_starts[row], part_starts[row + 1]):
-            while start < part_end[part]:
-                stop = min(start + MOST_PER_SUM, part_end[part])
-                add_ticks(bits, ticks, start, stop, lanes, here)
-                start = stop
-            if part_halved[part] >= 0:
-                before = halved[part_halved[part]]
-                last = min(first_column + width * 64, before.shape[0] * windows)
-                halve(agreements[row], before, windows, first_column, last)
+    for block in range(all_bits.shape[0]):
+        bits = all_bits[block]
+        first_column = block * width * 64
+        first_address = np.uintp(words.ctypes.data + block * block_bytes)
+        for row in range(words.shape[0]):
+            start = tick_starts[row]
+            here = first_address + np.uintp(row * row_bytes)
+            # A row's part of a block is too short for the machine to see what comes next.
+            for line in range(0, block_bytes, LINE_BYTES):
+                prefetch(here + np.uintp(row_bytes + line))
+            for part in range(part_starts[row], part_starts[row + 1]):
+                while start < part_end[part]:
+                    stop = min(start + MOST_PER_SUM, part_end[part])
+                    add_ticks(bits, ticks, start, stop, lanes, here)
+                    start = stop
+                if part_halved[part] >= 0:
+                    before = halved[part_halved[part]]
+                    last = min(first_column + width * 64, before.shape[0] * windows)
+                    halve(agreements[row], before, windows, first_column, last)
 
 
 @numba.njit(nogil=True, boundscheck=False)
