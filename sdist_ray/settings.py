@@ -64,11 +64,17 @@ class GridSettings:
 
 @dataclass
 class RuntimeSettings:
-    """Where it runs. ``workers`` and ``shards`` of 0 are chosen from the CPUs."""
+    """Where it runs. ``workers`` and ``shards`` of 0 are chosen from the CPUs.
+
+    ``snapshots`` is a folder or URI; None is the run's own folder on Ray, and none at all in one process. A
+    shard is written down every ``snapshot_ranges`` ranges; 0: never.
+    """
 
     kind: str = MISSING
     workers: int = 0
     shards: int = 0
+    snapshots: str | None = None
+    snapshot_ranges: int = 100
 
 
 @dataclass
@@ -163,6 +169,8 @@ class NetworkSettings:
         for name in ("workers", "shards"):
             value = getattr(self.runtime, name)
             require(f"runtime.{name}", value, 0 <= value <= 10_000, "0 (automatic) or more")
+        every = self.runtime.snapshot_ranges
+        require("runtime.snapshot_ranges", every, 0 <= every <= 1_000_000, "0 (never) or more ranges")
         Clock(self.fps, 1)
         Grid(self.grid.columns, self.grid.rows)
         self.detector.foreground(self.fps)

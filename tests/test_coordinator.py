@@ -1,14 +1,19 @@
 """The coordinator: given these events, these instructions. No Ray, no sleeping."""
 
-import numpy as np
 import pytest
 
 from sdist_ray.coordinator.events import (
     CameraFailed,
     CameraOpened,
+    CameraRemoved,
+    CamerasAdded,
     RangeApplied,
     RangesPadded,
+    ShardLost,
+    ShardRestored,
+    SnapshotTaken,
     WorkerAdvanced,
+    WorkerLost,
 )
 from sdist_ray.coordinator.instructions import (
     Advance,
@@ -16,11 +21,20 @@ from sdist_ray.coordinator.instructions import (
     AssignCamera,
     CloseRange,
     CreateTile,
+    DropCamera,
     Finish,
     FlushRanges,
+    GiveUp,
     ReleaseRange,
+    RestartWorker,
+    RestoreShard,
+    Rewind,
+    Seat,
+    TakeSnapshot,
+    TilePlan,
 )
-from sdist_ray.coordinator.state import MAX_UNCOUNTED, Coordinator
+from sdist_ray.coordinator.shards import MAX_LOSSES, MAX_UNCOUNTED, ShardFound
+from sdist_ray.coordinator.state import Coordinator, TakenOver
 
 
 def opened(cameras, workers=1, shards=1, first=0, **more):
@@ -28,7 +42,7 @@ def opened(cameras, workers=1, shards=1, first=0, **more):
     coordinator = Coordinator(cameras, workers, shards, **more)
     instructions = coordinator.start()
     for instruction in list(instructions):
-        event = CameraOpened(instruction.worker, instruction.camera, first)
+        event = CameraOpened(instruction.seat.worker, instruction.seat.camera, first)
         instructions = coordinator.handle(event)
         coordinator.validate()
     return coordinator, instructions
@@ -36,9 +50,9 @@ def opened(cameras, workers=1, shards=1, first=0, **more):
 
 def test_cameras_go_to_the_workers_in_turn():
     assert Coordinator(["a", "b", "c"], 2, 1).start() == [
-        AssignCamera(0, "a"),
-        AssignCamera(1, "b"),
-        AssignCamera(0, "c"),
+        AssignCamera(Seat("a", 0)),
+        AssignCamera(Seat("b", 1)),
+        AssignCamera(Seat("c", 0)),
     ]
 
 
@@ -47,7 +61,7 @@ def test_counting_begins_when_every_camera_has_answered():
     coordinator.start()
     assert coordinator.handle(CameraOpened(0, "a", 7)) == []
     assert coordinator.handle(CameraOpened(1, "b", 5)) == [
-        CreateTile(0, ("a", "b"), ("a", "b")),
+        CreateTile(0, TilePlan(0, ("a", "b"), ("a", "b"))),
         *[Advance(worker, index) for index in (5, 6, 7) for worker in (0, 1)],
     ]
 
@@ -66,8 +80,8 @@ def test_a_camera_that_fails_is_left_out():
     coordinator.handle(CameraOpened(0, "a", 0))
     coordinator.handle(CameraFailed(0, "b"))
     assert coordinator.handle(CameraOpened(0, "c", 0))[:2] == [
-        CreateTile(0, ("a",), ("a", "c")),
-        CreateTile(1, ("c",), ("a", "c")),
+        CreateTile(0, TilePlan(0, ("a",), ("a", "c"))),
+        CreateTile(1, TilePlan(1, ("c",), ("a", "c"))),
     ]
 
 
@@ -105,10 +119,10 @@ def test_a_long_silence_is_jumped_over():
 def test_a_shard_is_given_few_ranges_at_a_time_and_a_range_is_released_once():
     coordinator, _ = opened(["a", "b"], shards=2)
     assert coordinator.handle(RangesPadded((0, 1, 2, 3))) == [
-        ApplyRange(shard, index) for shard in (0, 1) for index in (0, 1, 2)
+        ApplyRange(shard, index, after) for shard in (0, 1) for index, after in ((0, None), (1, 0), (2, 1))
     ]
-    assert coordinator.handle(RangeApplied(0, 0)) == [ApplyRange(0, 3)]
-    assert coordinator.handle(RangeApplied(1, 0)) == [ApplyRange(1, 3), ReleaseRange(0)]
+    assert coordinator.handle(RangeApplied(0, 0)) == [ApplyRange(0, 3, 2)]
+    assert coordinator.handle(RangeApplied(1, 0)) == [ApplyRange(1, 3, 2), ReleaseRange(0)]
     coordinator.validate()
 
 
@@ -135,36 +149,216 @@ def test_a_recording_is_not_counted():
     assert coordinator.handle(RangesPadded((0, 1))) == [ReleaseRange(0), ReleaseRange(1)]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_any_order_of_answers_counts_every_range_once(seed):
-    rng = np.random.default_rng(seed)
-    cameras = [f"c{k}" for k in range(rng.integers(1, 6))]
-    workers, shards = int(rng.integers(1, 4)), int(rng.integers(1, 4))
-    ends = {worker: int(rng.integers(0, 30)) for worker in range(workers)}
-    coordinator = Coordinator(cameras, workers, shards)
-    todo, applied, closed = coordinator.start(), [], []
-    pending = []
-    while not coordinator.finished:
-        for instruction in todo:
-            match instruction:
-                case AssignCamera(worker, camera):
-                    pending.append((("w", worker), CameraOpened(worker, camera, 0)))
-                case Advance(worker, through):
-                    upcoming = through + 1 if through < ends[worker] else None
-                    pending.append((("w", worker), WorkerAdvanced(worker, through, upcoming)))
-                case CloseRange(index):
-                    closed.append(index)
-                    pending.append((("p", 0), RangesPadded((index,))))
-                case FlushRanges():
-                    pending.append((("p", 0), RangesPadded((), last=True)))
-                case ApplyRange(shard, index):
-                    applied.append((shard, index))
-                    pending.append((("s", shard), RangeApplied(shard, index)))
-        # Answers of one actor keep their order; those of different actors come in any.
-        who = pending[rng.integers(len(pending))][0]
-        event = pending.pop(next(k for k, (actor, _) in enumerate(pending) if actor == who))[1]
-        todo = coordinator.handle(event)
-        coordinator.validate()
-    assert closed == sorted(set(closed))
-    used = min(shards, len(cameras))
-    assert sorted(applied) == [(shard, index) for shard in range(used) for index in closed]
+def of(kind, instructions):
+    return [instruction for instruction in instructions if isinstance(instruction, kind)]
+
+
+def counting(shards=1, every=2, ranges=8):
+    """A coordinator whose shards were given all they may be given of some padded ranges."""
+    coordinator, _ = opened(["a", "b"], shards=shards, snapshot_ranges=every)
+    coordinator.handle(RangesPadded(tuple(range(ranges))))
+    coordinator.validate()
+    return coordinator
+
+
+def test_a_shard_is_written_down_every_so_many_ranges_and_asked_once_at_a_time():
+    coordinator = counting()
+    assert of(TakeSnapshot, coordinator.handle(RangeApplied(0, 0))) == []
+    assert of(TakeSnapshot, coordinator.handle(RangeApplied(0, 1))) == [TakeSnapshot(0)]
+    for index in (2, 3):
+        assert of(TakeSnapshot, coordinator.handle(RangeApplied(0, index))) == []
+    coordinator.handle(SnapshotTaken(0, 1))
+    assert of(TakeSnapshot, coordinator.handle(RangeApplied(0, 4))) == [TakeSnapshot(0)]
+    coordinator.validate()
+
+
+def test_shards_do_not_all_write_at_once():
+    coordinator = counting(shards=2, every=4)
+    first = {}
+    for index in range(4):
+        for shard in (0, 1):
+            for instruction in of(TakeSnapshot, coordinator.handle(RangeApplied(shard, index))):
+                first.setdefault(instruction.shard, index)
+    assert first == {0: 3, 1: 1}
+
+
+def test_ranges_are_kept_until_they_are_in_the_older_of_two_snapshots():
+    coordinator = counting()
+    coordinator.handle(RangeApplied(0, 0))
+    coordinator.handle(RangeApplied(0, 1))
+    assert coordinator.handle(SnapshotTaken(0, 1)) == []
+    coordinator.handle(RangeApplied(0, 2))
+    coordinator.handle(RangeApplied(0, 3))
+    assert coordinator.handle(SnapshotTaken(0, 3)) == [ReleaseRange(0), ReleaseRange(1)]
+    coordinator.validate()
+
+
+def test_a_shard_that_was_lost_is_restored_and_counts_what_came_since():
+    coordinator = counting()
+    for index in range(4):
+        coordinator.handle(RangeApplied(0, index))
+    assert coordinator.handle(ShardLost(0)) == [RestoreShard(0, (TilePlan(0, ("a", "b"), ("a", "b")),))]
+    coordinator.validate()
+    assert of(ApplyRange, coordinator.handle(ShardRestored(0, 1, (1,)))) == [
+        ApplyRange(0, 2, 1),
+        ApplyRange(0, 3, 2),
+        ApplyRange(0, 4, 3),
+    ]
+    coordinator.validate()
+
+
+def test_the_others_go_on_while_a_shard_is_restored():
+    coordinator = counting(shards=2)
+    coordinator.handle(ShardLost(0))
+    assert of(ApplyRange, coordinator.handle(RangeApplied(1, 0))) == [ApplyRange(1, 3, 2)]
+    coordinator.validate()
+
+
+def test_a_shard_without_a_good_snapshot_is_restored_empty_and_counts_all():
+    coordinator = counting()
+    coordinator.handle(RangeApplied(0, 0))
+    coordinator.handle(ShardLost(0))
+    assert of(ApplyRange, coordinator.handle(ShardRestored(0, None)))[0] == ApplyRange(0, 0, None)
+
+
+def test_when_what_a_shard_needs_was_released_all_begins_anew():
+    coordinator = counting(every=0)
+    assert ReleaseRange(0) in coordinator.handle(RangeApplied(0, 0))
+    coordinator.handle(ShardLost(0))
+    assert coordinator.handle(ShardRestored(0, None))[0] == Rewind(0)
+
+
+def test_a_shard_that_dies_again_and_again_ends_the_run():
+    coordinator = counting()
+    for _ in range(MAX_LOSSES):
+        assert of(GiveUp, coordinator.handle(ShardLost(0))) == []
+    (instruction,) = coordinator.handle(ShardLost(0))
+    assert "shard 0 was lost" in instruction.reason
+
+
+def test_a_worker_that_was_lost_reads_to_where_it_was_and_is_asked_again():
+    coordinator, _ = opened(["a", "b"], workers=2)
+    coordinator.handle(WorkerAdvanced(0, 0, 1))
+    assert coordinator.handle(WorkerLost(0)) == [
+        RestartWorker(0, (Seat("a", 0),), 0),
+        Advance(0, 1),
+        Advance(0, 2),
+    ]
+    coordinator.validate()
+    # That it opens its cameras again is nothing new.
+    assert coordinator.handle(CameraOpened(0, "a", 0)) == []
+
+
+def test_a_worker_that_dies_again_and_again_ends_the_run():
+    coordinator, _ = opened(["a"])
+    for _ in range(MAX_LOSSES):
+        coordinator.handle(WorkerLost(0))
+    (instruction,) = coordinator.handle(WorkerLost(0))
+    assert "worker 0 was lost" in instruction.reason
+    assert "(a)" in instruction.reason
+
+
+def finished():
+    coordinator, _ = opened(["a"])
+    for index in range(3):
+        coordinator.handle(WorkerAdvanced(0, index, None))
+    coordinator.handle(RangesPadded((0, 1, 2), last=True))
+    for index in range(3):
+        coordinator.handle(RangeApplied(0, index))
+    assert coordinator.finished
+    return coordinator
+
+
+def test_what_is_lost_at_the_end_is_made_anew_before_the_run_has_ended():
+    coordinator = finished()
+    assert coordinator.handle(WorkerLost(0)) == [RestartWorker(0, (Seat("a", 0),), 2), Advance(0, 2)]
+    assert not coordinator.finished
+    assert coordinator.handle(WorkerAdvanced(0, 2, None)) == [Finish()]
+
+
+def test_a_worker_without_cameras_holds_nobody_up_when_it_is_lost():
+    coordinator = Coordinator(["a", "b"], 2, 1)
+    coordinator.start()
+    coordinator.handle(CameraFailed(1, "b"))
+    coordinator.handle(CameraOpened(0, "a", 0))
+    for index in range(3):
+        coordinator.handle(WorkerAdvanced(0, index, None))
+    coordinator.handle(RangesPadded((), last=True))
+    assert coordinator.finished
+    assert coordinator.handle(WorkerLost(1)) == [RestartWorker(1, (), None), Finish()]
+
+
+def test_cameras_that_join_are_counted_by_new_tiles_after_the_newest_range_asked_for():
+    coordinator, _ = opened(["a", "b"], shards=2)
+    assert coordinator.handle(CamerasAdded(("c",))) == [AssignCamera(Seat("c", 0, since=2))]
+    # Nobody is asked for more until it has answered.
+    assert coordinator.handle(WorkerAdvanced(0, 0, 1)) == [CloseRange(0)]
+    assert coordinator.handle(CameraOpened(0, "c", 0)) == [
+        CreateTile(0, TilePlan(2, ("a", "b"), ("c",), since=2)),
+        CreateTile(1, TilePlan(3, ("c",), ("a", "b", "c"), since=2)),
+        Advance(0, 3),
+    ]
+    coordinator.validate()
+
+
+def test_a_camera_that_joins_and_cannot_be_read_changes_nothing():
+    coordinator, _ = opened(["a"])
+    coordinator.handle(CamerasAdded(("c",)))
+    assert of(CreateTile, coordinator.handle(CameraFailed(0, "c"))) == []
+    coordinator.validate()
+
+
+def test_a_camera_that_leaves_is_read_no_longer_and_may_come_back():
+    coordinator, _ = opened(["a", "b"])
+    assert coordinator.handle(CameraRemoved("b")) == [DropCamera(0, "b")]
+    coordinator.validate()
+    assert coordinator.handle(CamerasAdded(("b", "c"))) == [
+        AssignCamera(Seat("b", 0, since=2)),
+        AssignCamera(Seat("c", 0, since=2)),
+    ]
+    coordinator.handle(CameraOpened(0, "b", 0))
+    # The tiles that it had count it on; only pairs that had none get one.
+    assert of(CreateTile, coordinator.handle(CameraOpened(0, "c", 0))) == [
+        CreateTile(0, TilePlan(1, ("a", "b"), ("c",), since=2)),
+        CreateTile(0, TilePlan(2, ("c",), ("a", "b", "c"), since=2)),
+    ]
+    coordinator.validate()
+
+
+def taken_over(shards, last=5):
+    tiles = tuple(CreateTile(n, TilePlan(n, (name,), ("a", "b"))) for n, name in enumerate("ab"))
+    seats = (Seat("a", 1), Seat("b", 0, since=2))
+    return Coordinator(["a", "b"], 2, 2, snapshot_ranges=2, taken=TakenOver(last, seats, tiles, shards))
+
+
+def test_a_coordinator_that_takes_over_finds_shards_and_workers_as_they_are():
+    coordinator = taken_over((ShardFound(4, (1, 3)), ShardFound(5, (3, 5))))
+    assert coordinator.adopt() == []
+    assert coordinator.begin_replay() == 1
+    # Of what is published once more each counts what it has not.
+    assert coordinator.handle(RangesPadded((2, 3, 4, 5))) == [ApplyRange(0, 5, 4)]
+    coordinator.validate()
+    assert coordinator.start() == [AssignCamera(Seat("a", 1)), AssignCamera(Seat("b", 0, since=2))]
+    coordinator.handle(CameraOpened(1, "a", 0))
+    assert coordinator.handle(CameraOpened(0, "b", 0))[:2] == [Advance(0, 6), Advance(1, 6)]
+    coordinator.validate()
+
+
+def test_a_coordinator_that_takes_over_restores_shards_that_are_gone():
+    coordinator = taken_over((ShardFound(4, (1, 3)), None))
+    assert coordinator.adopt() == [RestoreShard(1, (TilePlan(1, ("b",), ("a", "b")),))]
+    assert coordinator.restoring
+    coordinator.handle(ShardRestored(1, None))
+    assert not coordinator.restoring
+    assert coordinator.begin_replay() is None
+
+
+@pytest.mark.parametrize("counted", [None, 3])
+def test_after_a_take_over_a_shard_may_still_be_lost(counted):
+    coordinator = taken_over((ShardFound(5, (1, 3)), ShardFound(5, (3, 5))))
+    coordinator.adopt()
+    coordinator.begin_replay()
+    coordinator.handle(RangesPadded((2, 3, 4, 5)))
+    coordinator.handle(ShardLost(1))
+    answer = coordinator.handle(ShardRestored(1, counted))
+    assert answer[0] == (Rewind(1) if counted is None else ApplyRange(1, 4, 3))

@@ -276,9 +276,10 @@ def test_ctrl_c_ends_soon_says_what_was_kept_and_leaves_no_ray_process(site, tmp
     # The same videos under many names: enough work to be interrupted in the middle of.
     for number in range(30):
         (tmp_path / f"c{number}.mp4").symlink_to(site / "videos" / f"cam0{number % 3}.mp4")
+    # No time to warm up: there is something to be kept from the first range on.
     process = run_command(
         "topology", "source=files", f"source.paths=[{tmp_path}/*.mp4]", f"output={tmp_path}/run",
-        start_new_session=True,
+        "detector.warmup_s=0", start_new_session=True,
     )  # fmt: skip
     assert process.stderr is not None
     for line in process.stderr:
@@ -293,7 +294,7 @@ def test_ctrl_c_ends_soon_says_what_was_kept_and_leaves_no_ray_process(site, tmp
     assert "Traceback" not in error
     assert pq.read_table(tmp_path / "run" / "occupancy.interrupted.parquet").num_rows > 0
     assert not (tmp_path / "run" / "links.parquet").exists()
-    for _ in range(20):
+    for _ in range(80):
         if ray_processes() <= before:
             break
         time.sleep(0.25)

@@ -185,10 +185,10 @@ def refusal(store, counters, nodes, shards=1, cluster=True, **known):
 def test_what_does_not_fit_is_refused_and_what_would_is_said():
     said = refusal("dense", "byte", [9_100_000_000])
     assert "1000 cameras" in said
-    assert "needs 11.8 GB, 9.1 GB free: add a node, or exclusion.store=indexed" in said
+    assert "needs 11.9 GB, 9.1 GB free: add a node, or exclusion.store=indexed" in said
     assert "exclusion.counters=byte" in refusal("dense", "wide", [16_000_000_000])
     assert "runtime.shards=2" in refusal("dense", "byte", [8_000_000_000] * 2)
-    assert "needs 23.8 GB in 4 shards, 22.0 GB free on 2 nodes" in refusal(
+    assert "needs 23.9 GB in 4 shards, 22.0 GB free on 2 nodes" in refusal(
         "dense", "wide", [11 * 10**9] * 2, 4
     )
     said = refusal("indexed", "wide", [10**9], people=2, seconds=86_400, cluster=False)

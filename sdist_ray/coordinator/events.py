@@ -16,7 +16,7 @@ class CameraOpened:
 
 @dataclass(frozen=True)
 class CameraFailed:
-    """A worker cannot read the camera at all."""
+    """A worker cannot read the camera at all, or not any more."""
 
     worker: int
     camera: str
@@ -33,6 +33,13 @@ class WorkerAdvanced:
     worker: int
     through: int
     next_range: int | None
+
+
+@dataclass(frozen=True)
+class WorkerLost:
+    """A worker is gone, with its place in its inputs and whatever it was asked."""
+
+    worker: int
 
 
 @dataclass(frozen=True)
@@ -54,4 +61,60 @@ class RangeApplied:
     index: int
 
 
-Event = CameraOpened | CameraFailed | WorkerAdvanced | RangesPadded | RangeApplied
+@dataclass(frozen=True)
+class SnapshotTaken:
+    """A shard's tiles are written down as they were after range ``index``; None where that failed."""
+
+    shard: int
+    index: int | None
+
+
+@dataclass(frozen=True)
+class ShardLost:
+    """A shard is gone, with its counts and whatever it was asked."""
+
+    shard: int
+
+
+@dataclass(frozen=True)
+class ShardRestored:
+    """A shard made anew has its tiles back.
+
+    Attributes:
+        shard: which.
+        last: the newest range that all of its tiles hold; None where they are empty.
+        snapshots: the ranges of its good snapshots, ascending.
+    """
+
+    shard: int
+    last: int | None
+    snapshots: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class CamerasAdded:
+    """Cameras that the network did not have are to join it."""
+
+    cameras: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CameraRemoved:
+    """A camera leaves the network."""
+
+    camera: str
+
+
+Event = (
+    CameraOpened
+    | CameraFailed
+    | WorkerAdvanced
+    | WorkerLost
+    | RangesPadded
+    | RangeApplied
+    | SnapshotTaken
+    | ShardLost
+    | ShardRestored
+    | CamerasAdded
+    | CameraRemoved
+)

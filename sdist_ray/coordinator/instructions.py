@@ -6,11 +6,67 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class TilePlan:
+    """A tile to be counted.
+
+    Attributes:
+        tile: its id, never used again.
+        rows, columns: camera ids.
+        since: the last range before it: it counts those after; None where it counts from the first.
+    """
+
+    tile: int
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    since: int | None = None
+
+    @property
+    def work(self) -> int:
+        """Camera pairs, what counting it costs."""
+        return len(self.rows) * len(self.columns)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A camera and the worker that reads it.
+
+    Attributes:
+        camera: its id.
+        worker: which.
+        since: the last range before it joined: what it has up to there is not wanted; None where it was
+            there from the first.
+    """
+
+    camera: str
+    worker: int
+    since: int | None = None
+
+
+@dataclass(frozen=True)
 class AssignCamera:
     """The worker opens the camera and answers CameraOpened or CameraFailed."""
 
+    seat: Seat
+
+
+@dataclass(frozen=True)
+class DropCamera:
+    """The worker reads the camera no longer."""
+
     worker: int
     camera: str
+
+
+@dataclass(frozen=True)
+class RestartWorker:
+    """The worker is made anew and opens its cameras again, from their beginning.
+
+    It reads up to ``after`` (None: from the first) without delivering.
+    """
+
+    worker: int
+    seats: tuple[Seat, ...]
+    after: int | None
 
 
 @dataclass(frozen=True)
@@ -18,8 +74,7 @@ class CreateTile:
     """The shard makes a tile of these cameras' counts."""
 
     shard: int
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
+    plan: TilePlan
 
 
 @dataclass(frozen=True)
@@ -44,17 +99,47 @@ class FlushRanges:
 
 @dataclass(frozen=True)
 class ApplyRange:
-    """The shard counts the range and answers RangeApplied."""
+    """The shard counts the range, on top of range ``after``, and answers RangeApplied."""
 
     shard: int
     index: int
+    after: int | None
+
+
+@dataclass(frozen=True)
+class TakeSnapshot:
+    """The shard writes its tiles down and answers SnapshotTaken."""
+
+    shard: int
+
+
+@dataclass(frozen=True)
+class RestoreShard:
+    """The shard is made anew, takes its tiles from their snapshots and answers ShardRestored."""
+
+    shard: int
+    plans: tuple[TilePlan, ...]
 
 
 @dataclass(frozen=True)
 class ReleaseRange:
-    """Every shard has counted the range: it need not be kept."""
+    """No shard will need the range: it need not be kept."""
 
     index: int
+
+
+@dataclass(frozen=True)
+class Rewind:
+    """A shard needs ranges that were released: take over anew, from the journal's first range."""
+
+    shard: int
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """The run cannot go on."""
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -63,5 +148,18 @@ class Finish:
 
 
 Instruction = (
-    AssignCamera | CreateTile | Advance | CloseRange | FlushRanges | ApplyRange | ReleaseRange | Finish
+    AssignCamera
+    | DropCamera
+    | RestartWorker
+    | CreateTile
+    | Advance
+    | CloseRange
+    | FlushRanges
+    | ApplyRange
+    | TakeSnapshot
+    | RestoreShard
+    | ReleaseRange
+    | Rewind
+    | GiveUp
+    | Finish
 )

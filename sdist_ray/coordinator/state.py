@@ -2,72 +2,71 @@
 
 Off line a range closes when every camera has passed it or has ended, so nothing is ever late and the result
 is the same on every run. Workers run a few ranges ahead of the slowest of them, and of the shards, at most.
+What is lost is made anew: a worker reads its inputs again, a shard takes its last good snapshot and counts
+what came since, and a coordinator takes over from what the journal and the shards know.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sdist_ray.coordinator.events import (
     CameraFailed,
     CameraOpened,
+    CameraRemoved,
+    CamerasAdded,
     Event,
     RangeApplied,
     RangesPadded,
+    ShardLost,
+    ShardRestored,
+    SnapshotTaken,
     WorkerAdvanced,
+    WorkerLost,
 )
 from sdist_ray.coordinator.instructions import (
-    Advance,
-    ApplyRange,
-    AssignCamera,
     CloseRange,
     CreateTile,
     Finish,
     FlushRanges,
     Instruction,
     ReleaseRange,
+    Seat,
 )
-from sdist_ray.partition.plan import plan_tiles
-
-MAX_IN_FLIGHT = 3
-"""Calls that one worker or shard may have unanswered."""
-MAX_UNCOUNTED = 16
-"""Padded ranges that may wait for the slowest shard before workers are held back."""
+from sdist_ray.coordinator.shards import ShardFound, ShardLedger
+from sdist_ray.coordinator.workers import WorkerPool
 
 
-@dataclass
-class _Worker:
-    """What is known of a worker.
+@dataclass(frozen=True)
+class TakenOver:
+    """What a coordinator that takes over starts from.
 
     Attributes:
-        cameras: its cameras that have not answered, or that it reads.
-        asked: ranges it was told to advance through and has not answered, ascending.
-        done: the last range it has answered for.
-        next_range: the next range in which it may have something; None before it opened a camera and
-            after all of its cameras ended.
+        horizon: the last range that was closed; None where none was.
+        seats: who reads what; empty where no camera had been opened yet.
+        tiles: all tiles, and who counts them.
+        shards: every shard as it was found; None where it is gone.
     """
 
-    cameras: list[str] = field(default_factory=list)
-    asked: deque[int] = field(default_factory=deque)
-    done: int | None = None
-    next_range: int | None = None
-
-
-@dataclass
-class _Shard:
-    """Ranges that wait for a shard, and those that it was given and has not answered for."""
-
-    waiting: deque[int] = field(default_factory=deque)
-    given: deque[int] = field(default_factory=deque)
+    horizon: int | None
+    seats: tuple[Seat, ...]
+    tiles: tuple[CreateTile, ...]
+    shards: tuple[ShardFound | None, ...]
 
 
 class Coordinator:
-    """Decides who reads which camera, when a range is closed, and who counts it.
+    """Decides who reads which camera, when a range is closed, who counts it, and what is written down.
 
-    ``counting`` False is a network that is recorded only: ranges are closed and released, never counted.
-    ``store`` is what tiles count in, which decides how the network is cut into them.
+    Args:
+        cameras: ids of the cameras that the network begins with.
+        workers: how many there are.
+        shards: how many there are.
+        counting: False for a network that is recorded only: ranges are closed and released, never counted.
+        snapshot_ranges: see ShardLedger.
+        store: what tiles count in, which decides how the network is cut into them.
+        taken: what was going on, where another coordinator was lost.
     """
 
     def __init__(
@@ -76,143 +75,192 @@ class Coordinator:
         workers: int,
         shards: int,
         counting: bool = True,
+        snapshot_ranges: int = 0,
         store: str = "dense",
+        taken: TakenOver | None = None,
     ) -> None:
-        self._store = store
-        self._cameras = tuple(cameras)
-        self._unanswered = set(cameras)
+        self._taken = taken
+        self._horizon = taken.horizon if taken else None
+        self._cameras = list(cameras)
+        self._unanswered: set[str] = set()
+        self._joining: set[str] = set()
         self._opened: set[str] = set()
-        self._workers = [_Worker() for _ in range(workers)]
-        self._shards = [_Shard() for _ in range(shards if counting else 0)]
+        # Cameras that have tiles; one that left and comes back is counted on by those it had.
+        self._planned: dict[str, None] = {}
+        self._workers = WorkerPool(workers, self._horizon)
+        self._ledger = ShardLedger(shards if counting else 0, snapshot_ranges, store)
         self._closing: deque[int] = deque()
-        self._horizon: int | None = None
-        self._uncounted: dict[int, int] = {}
+        self._begun = False
         self._flushing = False
         self._flushed = False
         self.finished = False
 
+    @property
+    def restoring(self) -> bool:
+        """Whether a shard has yet to come back."""
+        return self._ledger.restoring
+
+    @property
+    def crowded(self) -> bool:
+        """Whether no more ranges should be padded for now."""
+        return self._ledger.full
+
+    @property
+    def opening(self) -> bool:
+        """Whether a camera has yet to answer."""
+        return bool(self._unanswered) or not self._begun
+
+    @property
+    def ending(self) -> bool:
+        """Whether no camera can join any more."""
+        return self._flushing or self.finished
+
+    def seats(self) -> list[Seat]:
+        """Who reads what."""
+        return self._workers.seats()
+
+    def adopt(self) -> list[Instruction]:
+        """The first instructions after taking over: shards that are gone are made anew.
+
+        What follows is RangesPadded for the journal's ranges, and then ``start``.
+        """
+        assert self._taken is not None
+        for tile in self._taken.tiles:
+            self._planned |= dict.fromkeys((*tile.plan.columns, *tile.plan.rows))
+        return self._ledger.adopt(self._taken.tiles, self._taken.shards)
+
+    def begin_replay(self) -> int | None:
+        """The range after which the journal's ranges are needed again; None: all of them are."""
+        return self._ledger.begin_replay()
+
     def start(self) -> list[Instruction]:
-        """The first instructions: every camera to a worker, in turn."""
-        instructions: list[Instruction] = []
-        for number, camera in enumerate(self._cameras):
-            worker = number % len(self._workers)
-            self._workers[worker].cameras.append(camera)
-            instructions.append(AssignCamera(worker, camera))
-        return instructions or self._finish()
+        """Every camera to a worker: the one that had it, or in turn."""
+        known = {seat.camera: seat for seat in self._taken.seats} if self._taken else {}
+        instructions: list[Instruction] = [
+            self._workers.seat(known[camera]) if camera in known else self._workers.assign(camera)
+            for camera in self._cameras
+        ]
+        self._unanswered = set(self._cameras)
+        return instructions or self._end()
 
     def handle(self, event: Event) -> list[Instruction]:
         """Take note of an event; what is to be done now, in order."""
         match event:
             case CameraOpened(worker, camera, first_range):
                 return self._camera_opened(worker, camera, first_range)
-            case CameraFailed(worker, camera):
-                self._workers[worker].cameras.remove(camera)
+            case CameraFailed(_, camera):
+                self._workers.leave(camera)
                 return self._camera_answered(camera)
             case WorkerAdvanced(worker, through, next_range):
-                return self._worker_advanced(worker, through, next_range)
+                self._workers.advanced(worker, through, next_range)
+                return self._go_on()
+            case WorkerLost(worker):
+                self.finished = False
+                return self._workers.lost(worker) + self._finish_when_counted()
             case RangesPadded(ranges, last):
                 return self._ranges_padded(ranges, last)
             case RangeApplied(shard, index):
-                return self._range_applied(shard, index)
+                instructions = self._ledger.applied(shard, index)
+                return instructions + self._advance() + self._finish_when_counted()
+            case SnapshotTaken(shard, index):
+                return self._ledger.snapshot_taken(shard, index)
+            case ShardLost(shard):
+                self.finished = False
+                return self._ledger.lost(shard)
+            case ShardRestored(shard, last, snapshots):
+                instructions = self._ledger.restored(shard, last, snapshots)
+                return instructions + self._advance() + self._finish_when_counted()
+            case CamerasAdded(cameras):
+                return self._cameras_added(cameras)
+            case CameraRemoved(camera):
+                return self._camera_removed(camera)
 
-    def _camera_opened(self, number: int, camera: str, first_range: int) -> list[Instruction]:
-        worker = self._workers[number]
-        known = worker.next_range
-        worker.next_range = first_range if known is None else min(known, first_range)
+    def _camera_opened(self, worker: int, camera: str, first_range: int) -> list[Instruction]:
+        if camera not in self._unanswered:
+            # A worker made anew has it again, or it was removed meanwhile.
+            return []
+        self._workers.opened(worker, first_range)
         self._opened.add(camera)
         return self._camera_answered(camera)
 
     def _camera_answered(self, camera: str) -> list[Instruction]:
-        self._unanswered.remove(camera)
+        self._unanswered.discard(camera)
         if self._unanswered:
             return []
-        network = tuple(camera for camera in self._cameras if camera in self._opened)
-        if not network:
-            return self._finish()
+        network = [camera for camera in self._cameras if camera in self._opened]
+        if not network and not self._begun:
+            return self._end()
         instructions: list[Instruction] = []
-        if self._shards:
-            plan = plan_tiles(network, len(self._shards), self._store)
-            self._shards = self._shards[: len(plan)]
-            instructions += [CreateTile(*tile) for tile in plan]
-        return instructions + self._advance()
+        if not self._begun:
+            self._begun = True
+            if self._ledger.counts and not self._ledger.planned:
+                instructions += self._ledger.plan_network(network)
+                self._planned |= dict.fromkeys(network)
+        elif self._joining:
+            new = [camera for camera in network if camera in self._joining]
+            instructions += self._ledger.plan_added(list(self._planned), new, self._horizon)
+            self._planned |= dict.fromkeys(new)
+        self._joining.clear()
+        return instructions + self._go_on()
 
-    def _worker_advanced(self, number: int, through: int, next_range: int | None) -> list[Instruction]:
-        worker = self._workers[number]
-        worker.asked.remove(through)
-        worker.done = through
-        worker.next_range = next_range
-        instructions: list[Instruction] = []
+    def _cameras_added(self, cameras: Sequence[str]) -> list[Instruction]:
+        """They join after the newest range that was asked for; until they answer no other is."""
+        assert not self.ending
+        assert not set(cameras) & set(self._cameras)
+        self._cameras += cameras
+        self._unanswered |= set(cameras)
+        if self._begun:
+            self._joining |= {camera for camera in cameras if camera not in self._planned}
+        return [self._workers.assign(camera, self._horizon) for camera in cameras]
+
+    def _camera_removed(self, camera: str) -> list[Instruction]:
+        self._cameras.remove(camera)
+        self._opened.discard(camera)
+        self._joining.discard(camera)
+        instructions = self._workers.remove(camera)
+        if camera in self._unanswered:
+            instructions += self._camera_answered(camera)
+        return instructions
+
+    def _go_on(self) -> list[Instruction]:
         # Advance before closing: the workers are kept busy while the range is collated here.
-        instructions += self._advance()
-        while self._closing and all(self._has_passed(w, self._closing[0]) for w in self._workers):
+        instructions = self._advance()
+        while self._closing and self._workers.have_passed(self._closing[0]):
             instructions.append(CloseRange(self._closing.popleft()))
-        return instructions + self._flush()
-
-    def _has_passed(self, worker: _Worker, index: int) -> bool:
-        if worker.asked:
-            return worker.asked[0] > index
-        return worker.next_range is None or (worker.done is not None and worker.done >= index)
+        return instructions + self._flush() + self._finish_when_counted()
 
     def _advance(self) -> list[Instruction]:
         instructions: list[Instruction] = []
-        while len(self._uncounted) < MAX_UNCOUNTED:
-            live = [w for w in self._workers if w.next_range is not None]
-            if not live or any(len(worker.asked) >= MAX_IN_FLIGHT for worker in live):
+        while self._begun and not self._unanswered and not self._flushing and not self._ledger.full:
+            index = self._workers.upcoming()
+            if index is None:
                 break
-            index = min(w.next_range for w in live if w.next_range is not None)
             if self._horizon is not None:
                 index = max(index, self._horizon + 1)
             self._horizon = index
             self._closing.append(index)
-            for number, worker in enumerate(self._workers):
-                if worker.next_range is not None:
-                    worker.asked.append(index)
-                    instructions.append(Advance(number, index))
+            instructions += self._workers.ask(index)
         return instructions
 
     def _flush(self) -> list[Instruction]:
-        ended = all(w.next_range is None and not w.asked for w in self._workers)
-        if ended and not self._closing and not self._flushing:
+        idle = self._begun and not self._unanswered and self._workers.ended
+        if idle and not self._closing and not self._flushing:
             self._flushing = True
             return [FlushRanges()]
         return []
 
     def _ranges_padded(self, ranges: tuple[int, ...], last: bool) -> list[Instruction]:
         self._flushed = last
-        instructions: list[Instruction] = []
-        for index in ranges:
-            if not self._shards:
-                instructions.append(ReleaseRange(index))
-                continue
-            self._uncounted[index] = len(self._shards)
-            for shard in self._shards:
-                shard.waiting.append(index)
-        for number in range(len(self._shards)):
-            instructions += self._apply(number)
-        return instructions + self._finish_when_counted()
-
-    def _apply(self, number: int) -> list[Instruction]:
-        shard = self._shards[number]
-        instructions: list[Instruction] = []
-        while shard.waiting and len(shard.given) < MAX_IN_FLIGHT:
-            shard.given.append(shard.waiting.popleft())
-            instructions.append(ApplyRange(number, shard.given[-1]))
-        return instructions
-
-    def _range_applied(self, number: int, index: int) -> list[Instruction]:
-        self._shards[number].given.remove(index)
-        instructions = self._apply(number)
-        self._uncounted[index] -= 1
-        if not self._uncounted[index]:
-            del self._uncounted[index]
-            instructions.append(ReleaseRange(index))
-            instructions += self._advance()
+        if self._ledger.counts:
+            instructions = self._ledger.published(ranges)
+        else:
+            instructions = [ReleaseRange(index) for index in ranges]
         return instructions + self._finish_when_counted()
 
     def _finish_when_counted(self) -> list[Instruction]:
-        return self._finish() if self._flushed and not self._uncounted else []
+        return self._end() if self._flushed and self._ledger.settled and self._workers.ended else []
 
-    def _finish(self) -> list[Instruction]:
+    def _end(self) -> list[Instruction]:
         if self.finished:
             return []
         self.finished = True
@@ -220,17 +268,11 @@ class Coordinator:
 
     def validate(self) -> None:
         """Raise AssertionError when the state contradicts itself (tests call it after every event)."""
-        for worker in self._workers:
-            assert len(worker.asked) <= MAX_IN_FLIGHT, "a worker has too many calls in flight"
-            assert list(worker.asked) == sorted(worker.asked), "a worker was asked out of order"
-        for shard in self._shards:
-            assert len(shard.given) <= MAX_IN_FLIGHT, "a shard has too many calls in flight"
-            missing = set(shard.waiting) | set(shard.given)
-            assert missing <= set(self._uncounted), "a shard has a range that was released"
-        for index, left in self._uncounted.items():
-            holders = [s for s in self._shards if index in s.waiting or index in s.given]
-            assert len(holders) == left, f"range {index} waits for {left} shards, not {len(holders)}"
+        self._workers.validate()
+        self._ledger.validate()
+        assert self._joining <= self._unanswered, "a camera that has answered is still to join"
         if self._closing:
             assert self._horizon == self._closing[-1], "a range beyond the horizon waits to close"
+            assert list(self._closing) == sorted(set(self._closing)), "ranges close out of order"
         if self.finished:
-            assert not self._uncounted, "finished with ranges that are not counted"
+            assert self._ledger.settled, "finished with ranges that are not counted"

@@ -127,7 +127,7 @@ class DenseStore:
 
     def state(self) -> State:
         """See Store."""
-        return {"agreements": self.agreements.copy(), "opportunities": self.opportunities.copy()}
+        return {"agreements": self.agreements, "opportunities": self.opportunities}
 
     def load(self, state: State) -> None:
         """See Store."""

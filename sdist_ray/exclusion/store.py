@@ -195,7 +195,7 @@ class Store(Protocol):
         ...
 
     def state(self) -> State:
-        """All that it holds, as arrays that later ranges do not change."""
+        """All that it holds, as arrays; they are good until the next range."""
         ...
 
     def load(self, state: State) -> None:

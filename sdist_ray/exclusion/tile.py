@@ -137,9 +137,12 @@ class Tile:
             counts.opportunities,
         )
 
-    def snapshot(self) -> TileSnapshot:
-        """A copy of everything; later ranges do not change it."""
-        return TileSnapshot(self.rows, self.columns, self.counting, self.last_range, self.store.state())
+    def snapshot(self, copy: bool = True) -> TileSnapshot:
+        """Everything; later ranges do not change it, unless it is no copy."""
+        state = self.store.state()
+        if copy:
+            state = {name: array.copy() for name, array in state.items()}
+        return TileSnapshot(self.rows, self.columns, self.counting, self.last_range, state)
 
     @classmethod
     def restore(cls, snapshot: TileSnapshot) -> Tile:

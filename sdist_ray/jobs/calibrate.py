@@ -15,7 +15,7 @@ from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import Padding, pad_ranges
 from sdist_ray.partition.effort import FRAME_S, Machine, counting_s
 from sdist_ray.partition.memory import Demand
-from sdist_ray.runtime.local import use_one_thread
+from sdist_ray.runtime.hosts import use_one_thread
 from sdist_ray.simulation.activity import activity_ranges
 
 FRAMES = 300

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sdist_ray.runtime.base import FeedFactory, Runtime
-from sdist_ray.runtime.local import LocalRuntime
+from sdist_ray.runtime.local import LocalNetwork
 from sdist_ray.runtime.memory import free_memory
+from sdist_ray.runtime.network import Network
 
 
 @dataclass(frozen=True)
@@ -19,18 +19,18 @@ class Host:
     kind: str
     cpus: int
 
-    def runtime(self, make_feed: FeedFactory, workers: int, shards: int) -> Runtime:
-        """Workers and shards, ready."""
+    def network(self, *arguments: Any) -> Network:
+        """A network, ready to run; see LocalNetwork for the arguments."""
         if self.kind == "ray":
-            from sdist_ray.runtime.ray.runtime import RayRuntime
+            from sdist_ray.runtime.ray.network import RayNetwork
 
-            return RayRuntime(make_feed, workers, shards, self.cpus)
-        return LocalRuntime(make_feed, workers, shards)
+            return RayNetwork(*arguments)
+        return LocalNetwork(*arguments)
 
     def free_memory(self) -> list[int]:
         """Bytes that each machine has free."""
         if self.kind == "ray":
-            from sdist_ray.runtime.ray.runtime import node_memory
+            from sdist_ray.runtime.ray.session import node_memory
 
             return node_memory()
         return [free_memory()]
@@ -40,7 +40,7 @@ class Host:
     ) -> None:
         """``function`` of every item, on all CPUs."""
         if self.kind == "ray":
-            from sdist_ray.runtime.ray.runtime import parallel_map
+            from sdist_ray.runtime.ray.session import parallel_map
 
             parallel_map(function, items, on_done)
             return
@@ -53,7 +53,7 @@ class Host:
 def host(kind: str) -> Iterator[Host]:
     """This process, or Ray for as long as the block runs."""
     if kind == "ray":
-        from sdist_ray.runtime.ray.runtime import ray_session
+        from sdist_ray.runtime.ray.session import ray_session
 
         with ray_session() as cpus:
             yield Host(kind, cpus)

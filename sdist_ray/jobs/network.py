@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+import shutil
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,10 +32,11 @@ from sdist_ray.occupancy.recording import RecordingWriter, open_recording
 from sdist_ray.partition.memory import Demand, refuse_unless_fits
 from sdist_ray.partition.plan import plan_tiles
 from sdist_ray.report.snapshots import write_snapshot
-from sdist_ray.runtime.base import FeedFactory, Runtime
+from sdist_ray.runtime.base import FeedFactory, Keeping
 from sdist_ray.runtime.feeds import CameraReport, DetectionFeed, Feed, NetworkSpec, RecordingFeed
-from sdist_ray.runtime.pipeline import Pipeline, Progress
-from sdist_ray.settings import NetworkSettings
+from sdist_ray.runtime.network import Network, Progress, Tally
+from sdist_ray.runtime.snapshots import SnapshotFolder
+from sdist_ray.settings import NetworkSettings, RuntimeSettings
 from sdist_ray.simulation.site import make_site, walk
 from sdist_ray.video.files import find_cameras
 
@@ -131,13 +134,11 @@ class Outcome:
     """What came of running a network.
 
     Attributes:
-        pipeline: the counts of visits and rows.
+        network: still open, for its links; its tally has visits and rows.
         reports: one per camera, by id.
-        runtime: still open, for its links.
     """
 
-    pipeline: Pipeline
-    runtime: Runtime
+    network: Network
     reports: dict[str, CameraReport] = field(default_factory=dict)
 
 
@@ -167,9 +168,8 @@ def run_network(
     shards = settings.runtime.shards or 1
     if counting is not None:
         _refuse_unless_fits(network, shards, counting, where)
-    runtime = where.runtime(make_feed, workers, shards)
     with contextlib.ExitStack() as stack:
-        stack.callback(runtime.close)
+        keeping = stack.enter_context(_keep(settings.runtime, Path(settings.output)))
         writer = None
         if recording is not None:
             writer = RecordingWriter(recording, network.cameras, network.grid, network.clock.fps)
@@ -179,15 +179,21 @@ def run_network(
         def on_progress(step: Progress) -> None:
             update(step.ranges, step.expected_ranges)
 
-        on_rows: Callable[[Rows], None] | None = writer.write if writer else None
-        pipeline = Pipeline(network, runtime, counting, on_rows, on_progress)
-        pipeline.run()
-        if len(pipeline.failed) == len(network.cameras):
-            raise InputError(_all_failed(pipeline.failed))
-        for camera, problem in sorted(pipeline.failed.items()):
+        def on_rows(rows: Rows) -> None:
+            if writer is not None:
+                writer.grow(tally.cameras)
+                writer.write(rows)
+
+        tally = Tally(network, on_rows, on_progress)
+        running = where.network(make_feed, network, counting, workers, shards, keeping, tally)
+        stack.callback(running.close)
+        running.run()
+        if len(tally.failed) == len(network.cameras):
+            raise InputError(_all_failed(tally.failed))
+        for camera, problem in sorted(tally.failed.items()):
             say(f"camera {camera} left out: {without_credentials(problem)}")
-        outcome = Outcome(pipeline, runtime)
-        outcome.reports = {report.camera: report for report in runtime.reports()}
+        outcome = Outcome(running)
+        outcome.reports = {report.camera: report for report in running.reports()}
         for report in outcome.reports.values():
             for warning in report.warnings:
                 say(f"camera {report.camera}: {warning}")
@@ -202,6 +208,32 @@ def _refuse_unless_fits(network: NetworkSpec, shards: int, counting: Counting, w
     )
     plan = plan_tiles(network.cameras, shards, counting.store)
     refuse_unless_fits(plan, counting.store, demand, where.free_memory(), where.kind == "ray")
+
+
+@contextlib.contextmanager
+def _keep(settings: RuntimeSettings, output: Path) -> Iterator[Keeping]:
+    """Where a run writes down what it needs to go on after a loss; gone when the run has ended.
+
+    In this process nothing is lost that a journal could bring back: there, snapshots are made only where a
+    place for them is named.
+    """
+    if settings.kind != "ray" and settings.snapshots is None:
+        yield Keeping()
+        return
+    folder = Path(tempfile.mkdtemp(prefix=".state-", dir=output)).absolute()
+    try:
+        place = folder.as_posix() if settings.snapshots is None else settings.snapshots.rstrip("/")
+        # A name of its own: what another run left in the same place is not this run's.
+        place = f"{place}/{folder.name.removeprefix('.')}"
+        snapshots = SnapshotFolder(place)
+        every = settings.snapshot_ranges
+        try:
+            yield Keeping(folder / "journal.arrow", place if every else None, every)
+        finally:
+            with contextlib.suppress(OSError):
+                snapshots.clear()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _keep_on_interrupt(writer: RecordingWriter) -> Any:
@@ -237,12 +269,13 @@ def _all_failed(failed: dict[str, str]) -> str:
 
 def camera_entries(inputs: Inputs, outcome: Outcome) -> list[dict[str, Any]]:
     """The cameras' part of summary.json."""
-    visits, network = outcome.pipeline.visits, inputs.network
+    tally, network = outcome.network.tally, inputs.network
+    visits = tally.visits
     seen_by_any = int(visits.available_ticks.max(initial=0))
     entries = []
     for place, camera in enumerate(network.cameras):
         report = outcome.reports.get(camera, CameraReport(camera))
-        problem = outcome.pipeline.failed.get(camera)
+        problem = tally.failed.get(camera)
         available = int(visits.available_ticks[place])
         entries.append(
             {

@@ -31,14 +31,14 @@ def run(settings: RecordJob, config: str) -> None:
         with run_network(settings, inputs, where, None, path) as outcome:
             write_snapshots(folder, outcome)
             seconds = time.time() - start
-            rows = outcome.pipeline.rows
+            rows = outcome.network.tally.rows
             summary = {
                 "version": __version__,
                 "command": "record",
                 "started": start,
                 "seconds": seconds,
                 "source": {"kind": settings.source.kind},
-                "runtime": {"name": outcome.runtime.name, "workers": outcome.runtime.workers},
+                "runtime": {"name": outcome.network.name, "workers": outcome.network.workers},
                 "grid": {"columns": inputs.network.grid.columns, "rows": inputs.network.grid.rows},
                 "fps": inputs.network.clock.fps,
                 "camera_ticks": rows,

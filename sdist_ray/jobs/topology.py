@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def run(settings: TopologyJob, config: str) -> None:
     edges = camera_edges(links, settings.topology.least_links)
     write_links(folder / "links.parquet", links)
     write_graph(folder, edges)
-    write_windows(folder / "windows.parquet", inputs.network.cameras, outcome.pipeline.visits)
+    write_windows(folder / "windows.parquet", inputs.network.cameras, outcome.network.tally.visits)
     write_snapshots(folder, outcome)
     write_text(folder / "config.yaml", config)
     summary = _summary(settings, inputs, outcome, links, edges, seconds)
@@ -67,7 +68,7 @@ def run(settings: TopologyJob, config: str) -> None:
 
 def _links(settings: TopologyJob, inputs: Inputs, outcome: Outcome) -> Links:
     network = inputs.network
-    parts = outcome.runtime.directed_links(
+    parts = outcome.network.directed_links(
         network.cameras, settings.topology.estimator, settings.topology.threshold
     )
     return mutual_links(join_directed(parts), network.cameras, network.grid.windows)
@@ -81,7 +82,8 @@ def _summary(
     edges: Edges,
     seconds: float,
 ) -> dict[str, Any]:
-    network, runtime, rows = inputs.network, outcome.runtime, outcome.pipeline.rows
+    network, running, tally = inputs.network, outcome.network, outcome.network.tally
+    rows = tally.rows
     frames = sum(report.frames for report in outcome.reports.values())
     cameras = camera_entries(inputs, outcome)
     for entry, component in zip(cameras, edges.component, strict=True):
@@ -90,7 +92,12 @@ def _summary(
         "version": __version__,
         "command": "topology",
         "source": {"kind": settings.source.kind},
-        "runtime": {"name": runtime.name, "workers": runtime.workers, "shards": runtime.shards},
+        "runtime": {
+            "name": running.name,
+            "workers": running.workers,
+            "shards": running.shards,
+            "recoveries": [asdict(recovery) for recovery in tally.recoveries],
+        },
         "detector": {"kind": settings.detector.kind, "device": "cpu"},
         "grid": {"columns": network.grid.columns, "rows": network.grid.rows},
         "fps": network.clock.fps,

@@ -81,6 +81,10 @@ class Collator:
             part = rows.slice(int(start), int(stop))
             self._pending.setdefault(int(index[start]), []).append(part)
 
+    def grow(self, cameras: int) -> None:
+        """The network has more cameras from the next range on; the others keep their places."""
+        self._cameras = cameras
+
     def close(self, index: int) -> tuple[Rows, OccupancyRange]:
         """The rows of range ``index`` by tick and camera, and the network's occupancy.
 

@@ -153,6 +153,13 @@ class Padder:
         self._ranges.append((new.index, known, new.available))
         return self._ready(new.index - self._padding.reach)
 
+    def grow(self, cameras: int) -> None:
+        """The network has more cameras from the next range on; they were unavailable before."""
+        for number, (index, words, available) in enumerate(self._ranges):
+            grown = np.zeros(cameras, dtype=np.uint64)
+            grown[: len(available)] = available
+            self._ranges[number] = (index, words, grown)
+
     def flush(self) -> list[PaddedRange]:
         """The ranges that were waiting for what comes after them: nothing does."""
         return self._ready(self._ranges[-1][0]) if self._ranges else []

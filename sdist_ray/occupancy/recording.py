@@ -73,8 +73,13 @@ class RecordingWriter:
             else pq.ParquetWriter(self._sink, self._schema, compression="zstd")
         )
 
+    def grow(self, cameras: Sequence[str]) -> None:
+        """There are more cameras from now on; those before keep their indices."""
+        if len(cameras) > len(self._cameras):
+            self._cameras = pa.array(cameras, pa.string())
+
     def write(self, rows: Rows) -> None:
-        """Add rows; camera indices are those of the cameras given at the start."""
+        """Add rows; camera indices are those of the cameras given."""
         self._buffer.append(rows)
         self._buffered += len(rows.tick)
         if self._buffered >= BATCH_ROWS // 4:

@@ -25,6 +25,14 @@ class VisitCounter:
         self._carry = np.zeros((cameras, windows), dtype=np.uint64)
         self._index: int | None = None
 
+    def grow(self, cameras: int) -> None:
+        """The network has more cameras from the next range on; they saw nothing before."""
+        more = cameras - len(self.available_ticks)
+        self.occupied_ticks = np.pad(self.occupied_ticks, ((0, more), (0, 0)))
+        self.visits = np.pad(self.visits, ((0, more), (0, 0)))
+        self.available_ticks = np.pad(self.available_ticks, (0, more))
+        self._carry = np.pad(self._carry, ((0, more), (0, 0)))
+
     def add(self, entry: OccupancyRange) -> None:
         """Count one range. A run that crosses the border of two adjacent ranges is one visit."""
         if self._index is None or entry.index != self._index + 1:

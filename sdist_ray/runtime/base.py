@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
-from sdist_ray.exclusion.tile import Counting
+from sdist_ray.coordinator.events import RangeApplied, ShardLost, ShardRestored, SnapshotTaken, WorkerLost
+from sdist_ray.coordinator.instructions import TilePlan
+from sdist_ray.coordinator.shards import ShardFound
 from sdist_ray.occupancy.padding import PaddedRange
-from sdist_ray.runtime.feeds import CameraReport, Delivery, Feed, Opening
+from sdist_ray.runtime.feeds import Assignment, CameraReport, Delivery, Feed, Opening
 from sdist_ray.topology.links import DirectedLinks
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A worker's answer to ``open_cameras``."""
+    """A worker's answer to ``open_cameras`` and ``restart_worker``."""
 
     worker: int
     openings: list[Opening]
@@ -29,15 +32,22 @@ class Advanced:
     delivery: Delivery
 
 
+Answer = Opened | Advanced | RangeApplied | SnapshotTaken | ShardRestored | ShardLost | WorkerLost
+
+
 @dataclass(frozen=True)
-class Applied:
-    """A shard's answer to ``apply``."""
+class Keeping:
+    """What a run writes down so that nothing is lost.
 
-    shard: int
-    index: int
+    Attributes:
+        journal: file of the closed ranges; None where no journal is kept.
+        snapshots: folder or URI of this run's snapshots alone; None where there are none.
+        snapshot_ranges: a shard is written down each time it has counted so many ranges; 0: never.
+    """
 
-
-Answer = Opened | Advanced | Applied
+    journal: Path | None = None
+    snapshots: str | None = None
+    snapshot_ranges: int = 0
 
 
 class FeedFactory(Protocol):
@@ -51,45 +61,73 @@ class FeedFactory(Protocol):
 class Runtime(Protocol):
     """Workers that host feeds and shards that host tiles, wherever they are.
 
-    Calls return at once; ``wait`` returns answers, in any order between different workers and shards.
+    Calls return at once unless they say otherwise; ``wait`` returns answers, in any order between different
+    workers and shards. A worker or shard that is gone answers nothing that it was asked before, but once with
+    WorkerLost or ShardLost.
     """
 
     name: str
     workers: int
     shards: int
 
-    def open_cameras(self, worker: int, cameras: Sequence[str]) -> None:
-        """Have a worker open cameras; answered by Opened."""
+    def attach(self, plans: Sequence[Sequence[TilePlan]]) -> list[ShardFound | None]:
+        """Take the shards and workers over: what they were asked by anyone else, they do no longer.
+
+        Waits for the shards. Answers for each, or None for one that has not all of its tiles.
+        """
+        ...
+
+    def restart_worker(self, worker: int, cameras: Sequence[Assignment], after: int | None) -> None:
+        """Have a worker begin anew with these cameras; answered by Opened.
+
+        Ranges up to ``after`` are read but not delivered. A worker must be asked this before anything else.
+        """
+        ...
+
+    def open_cameras(self, worker: int, cameras: Sequence[Assignment]) -> None:
+        """Have a worker open more cameras; answered by Opened."""
+        ...
+
+    def drop_camera(self, worker: int, camera: str) -> None:
+        """Have a worker read a camera no longer."""
         ...
 
     def advance(self, worker: int, through: int) -> None:
         """Have a worker deliver ranges; answered by Advanced."""
         ...
 
-    def create_tile(
-        self, shard: int, rows: Sequence[str], columns: Sequence[str], counting: Counting
-    ) -> None:
+    def create_tile(self, shard: int, plan: TilePlan) -> None:
         """Have a shard make a tile."""
+        ...
+
+    def restore_shard(self, shard: int, plans: Sequence[TilePlan]) -> None:
+        """Have a shard begin anew from its snapshots; answered by ShardRestored."""
         ...
 
     def publish(self, padded: PaddedRange) -> Any:
         """Make a range available to all shards, once; the handle to give to ``apply``."""
         ...
 
-    def apply(self, shard: int, index: int, handle: Any, network: Sequence[str]) -> None:
-        """Have a shard count a published range; answered by Applied."""
+    def apply(self, shard: int, index: int, handle: Any, network: Sequence[str], after: int | None) -> None:
+        """Have a shard count a published range on top of range ``after``; answered by RangeApplied."""
+        ...
+
+    def take_snapshot(self, shard: int) -> None:
+        """Have a shard write itself down; answered by SnapshotTaken."""
         ...
 
     def wait(self) -> list[Answer]:
         """Wait until something is answered."""
         ...
 
-    def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
-        """Every shard's directed links."""
+    def directed_links(
+        self, network: Sequence[str], estimator: str, threshold: float
+    ) -> list[list[DirectedLinks] | None]:
+        """Every shard's directed links, tile by tile; None for a shard that is gone. Waits for them."""
         ...
 
-    def reports(self) -> list[CameraReport]:
-        """Every worker's reports."""
+    def reports(self) -> list[list[CameraReport] | None]:
+        """Every worker's reports; None for a worker that is gone. Waits for them."""
         ...
 
     def close(self) -> None:

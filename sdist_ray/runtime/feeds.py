@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -72,11 +72,32 @@ class CameraReport:
     snapshot: Image | None = None
 
 
+@dataclass(frozen=True)
+class Assignment:
+    """A camera that a feed is to read.
+
+    Attributes:
+        camera: its id.
+        place: its place in the network, which its rows say.
+        since: ranges up to this one are not wanted of it; None where all are.
+        described: where its video is, if the feed was not made with it.
+    """
+
+    camera: str
+    place: int
+    since: int | None = None
+    described: Camera | None = None
+
+
 class Feed(Protocol):
     """What a worker hosts."""
 
-    def open(self, cameras: Sequence[str]) -> list[Opening]:
+    def open(self, cameras: Sequence[Assignment]) -> list[Opening]:
         """Open cameras; one answer each, in order."""
+        ...
+
+    def drop(self, camera: str) -> None:
+        """Read a camera no longer."""
         ...
 
     def advance(self, through: int) -> Delivery:
@@ -93,7 +114,8 @@ class NetworkSpec:
     """What every worker must agree on.
 
     Attributes:
-        cameras: ids of all cameras of the network, sorted; rows name cameras by their place here.
+        cameras: ids of all cameras of the network; rows name cameras by their place here. Sorted, but for
+            those that joined while it ran, which are last.
         grid: the windows.
         clock: ticks and ranges.
     """
@@ -118,11 +140,17 @@ class DetectionFeed:
         self._readers: list[_CameraReader] = []
         self._reports: list[CameraReport] = []
 
-    def open(self, cameras: Sequence[str]) -> list[Opening]:
+    def open(self, cameras: Sequence[Assignment]) -> list[Opening]:
         """See Feed."""
-        return [self._open(self._cameras[name]) for name in cameras]
+        return [self._open(entry.described or self._cameras[entry.camera], entry.place) for entry in cameras]
 
-    def _open(self, camera: Camera) -> Opening:
+    def drop(self, camera: str) -> None:
+        """See Feed."""
+        for reader in [reader for reader in self._readers if reader.camera == camera]:
+            self._readers.remove(reader)
+            reader.close()
+
+    def _open(self, camera: Camera, place: int) -> Opening:
         report = CameraReport(camera.id)
         self._reports.append(report)
         try:
@@ -137,7 +165,7 @@ class DetectionFeed:
         except InputError as error:
             report.problem = str(error)
             return Opening(camera.id, None, problem=report.problem)
-        reader = _CameraReader(self._network, camera, source, detector, report)
+        reader = _CameraReader(self._network, place, source, detector, report)
         first_tick = reader.peek()
         if first_tick is None:
             report.problem = f"{camera.url}: not one frame can be decoded"
@@ -168,18 +196,18 @@ class _CameraReader:
     def __init__(
         self,
         network: NetworkSpec,
-        camera: Camera,
+        place: int,
         source: VideoSource,
         detector: Detector,
         report: CameraReport,
     ) -> None:
+        self.camera = report.camera
         self._clock = network.clock
         self._source = source
         self._detector = detector
         self._report = report
         # One missing frame is jitter, more are a gap: a frame stands for up to 1.5 of its own intervals.
         hold = max(1, round(1.5 * self._clock.fps / source.fps))
-        place = network.cameras.index(camera.id)
         self._builder = BlockBuilder(place, network.grid, self._clock, hold)
         self._peeked: tuple[int, Image] | None = None
         self._last_tick: int | None = None
@@ -231,6 +259,11 @@ class _CameraReader:
             self._most_people = people
             self._report.snapshot = image
 
+    def close(self) -> None:
+        """Let go of the source."""
+        if not self._ended:
+            self._end()
+
     def _end(self) -> None:
         self._ended = True
         if self._source.complaint:
@@ -241,7 +274,7 @@ class _CameraReader:
 
 
 class RecordingFeed:
-    """A recording, all cameras of it."""
+    """A recording, those cameras of it that are opened."""
 
     def __init__(self, network: NetworkSpec, path: Path, feet: bool = False) -> None:
         self._network = network
@@ -251,14 +284,34 @@ class RecordingFeed:
         self._taken = 0
         self._newest: int | None = None
         self._reports: list[CameraReport] = []
+        self._places = np.full(len(self._recording.cameras), -1, dtype=np.int32)
+        self._all_in_place = False
 
-    def open(self, cameras: Sequence[str]) -> list[Opening]:
+    def open(self, cameras: Sequence[Assignment]) -> list[Opening]:
         """See Feed."""
-        clock = self._network.clock
+        clock, openings = self._network.clock, []
         first = clock.range_of(self._recording.first_tick)
         last = clock.range_of(self._recording.last_tick)
-        self._reports += [CameraReport(camera) for camera in cameras]
-        return [Opening(camera, first, last) for camera in cameras]
+        for entry in cameras:
+            report = CameraReport(entry.camera)
+            self._reports.append(report)
+            if entry.camera in self._recording.cameras:
+                self._places[self._recording.cameras.index(entry.camera)] = entry.place
+                openings.append(Opening(entry.camera, first, last))
+            else:
+                report.problem = f"{self._recording.path}: it has no camera {entry.camera!r}"
+                openings.append(Opening(entry.camera, None, problem=report.problem))
+        self._look_at_places()
+        return openings
+
+    def drop(self, camera: str) -> None:
+        """See Feed."""
+        if camera in self._recording.cameras:
+            self._places[self._recording.cameras.index(camera)] = -1
+            self._look_at_places()
+
+    def _look_at_places(self) -> None:
+        self._all_in_place = bool((self._places == np.arange(len(self._places))).all())
 
     def advance(self, through: int) -> Delivery:
         """See Feed."""
@@ -274,7 +327,7 @@ class RecordingFeed:
         while self._kept and int(self._kept[0].tick[self._taken]) < end:
             head = self._kept[0]
             cut = int(np.searchsorted(head.tick, end))
-            out.append(head.slice(self._taken, cut))
+            out.append(self._of_network(head.slice(self._taken, cut)))
             # A batch holds many ranges: what is left of it stays where it is.
             self._taken = cut
             if cut == len(head.tick):
@@ -284,6 +337,14 @@ class RecordingFeed:
         if self._kept:
             upcoming = self._network.clock.range_of(int(self._kept[0].tick[self._taken]))
         return Delivery(Rows.concatenate(out), upcoming)
+
+    def _of_network(self, rows: Rows) -> Rows:
+        """The rows of cameras that were opened, with their places in the network."""
+        if self._all_in_place:
+            return rows
+        places = self._places[rows.camera]
+        kept = np.flatnonzero(places >= 0)
+        return replace(rows.take(kept), camera=places[kept])
 
     def report(self) -> list[CameraReport]:
         """See Feed."""

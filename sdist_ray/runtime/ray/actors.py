@@ -2,56 +2,102 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from typing import Any
 
-from sdist_ray.exclusion.tile import Counting, Tile
-from sdist_ray.occupancy.padding import PaddedRange
-from sdist_ray.runtime.base import FeedFactory
-from sdist_ray.runtime.feeds import CameraReport, Delivery, Opening
-from sdist_ray.runtime.local import use_one_thread
-from sdist_ray.topology.links import DirectedLinks, directed_links
+import ray
+
+from sdist_ray.errors import InputError
+from sdist_ray.exclusion.tile import Counting
+from sdist_ray.occupancy.block import Clock
+from sdist_ray.runtime.feeds import Assignment, CameraReport, Feed, Opening
+from sdist_ray.runtime.hosts import ShardHost, Stale, WorkerHost, use_one_thread
+from sdist_ray.runtime.network import Request
+from sdist_ray.runtime.pipeline import Pipeline
+from sdist_ray.runtime.ray.runtime import RayRuntime, Setup
+from sdist_ray.runtime.snapshots import SnapshotFolder
+from sdist_ray.topology.links import DirectedLinks
 
 
-class DetectionWorker:
+class DetectionWorker(WorkerHost):
     """Hosts many cameras: a feed."""
 
-    def __init__(self, make_feed: FeedFactory) -> None:
+    def __init__(self, clock: Clock) -> None:
         use_one_thread()
-        self._feed = make_feed()
+        super().__init__(self._no_feed, clock)
 
-    def open(self, cameras: Sequence[str]) -> list[Opening]:
-        """See Feed."""
-        return self._feed.open(cameras)
+    @staticmethod
+    def _no_feed() -> Feed:
+        raise Stale
 
-    def advance(self, through: int) -> Delivery:
-        """See Feed."""
-        return self._feed.advance(through)
+    def begin(
+        self, setup: Sequence[Any], session: str, cameras: Sequence[Assignment], after: int | None
+    ) -> list[Opening]:
+        """See ``restart``; what makes its feed comes with the setup, a reference in a list."""
+        self._make_feed = ray.get(setup[0]).make_feed
+        return self.restart(session, cameras, after)
 
-    def report(self) -> list[CameraReport]:
-        """See Feed."""
-        return self._feed.report()
+    def pid(self) -> int:
+        """This process."""
+        return os.getpid()
 
 
-class ExclusionShard:
-    """Hosts a tile. Counters live on this process's heap."""
+class ExclusionShard(ShardHost):
+    """Hosts tiles. Counters live on this process's heap."""
+
+    def __init__(self, counting: Counting | None, place: str | None) -> None:
+        use_one_thread()
+        self._place = SnapshotFolder(place) if place else None
+        super().__init__(counting, self._place)
+
+    def pid(self) -> int:
+        """This process."""
+        return os.getpid()
+
+    def clear(self) -> None:
+        """Remove the run's snapshots from this node, or from the place that all nodes share."""
+        if self._place is not None:
+            self._place.clear()
+
+
+class CoordinatorActor:
+    """Runs a network. Made anew, it takes over from what the journal and the shards know."""
 
     def __init__(self) -> None:
         use_one_thread()
-        self._tile: Tile | None = None
+        self._pipeline: Pipeline | None = None
 
-    def create_tile(self, rows: Sequence[str], columns: Sequence[str], counting: Counting) -> None:
-        """Make the tile."""
-        self._tile = Tile(rows, columns, counting)
+    def begin(self, setup: Sequence[Any], requests: Sequence[Request]) -> None:
+        """Be ready to run, and hear of all requests so far; ``setup`` boxes a reference to a Setup."""
+        if self._pipeline is None:
+            found: Setup = ray.get(setup[0])
+            runtime = RayRuntime(found.actors, setup)
+            self._pipeline = Pipeline(found.network, runtime, found.counting, found.keeping)
+        self._pipeline.request(requests)
 
-    def apply(self, padded: PaddedRange, network: Sequence[str]) -> bool:
-        """See Tile."""
-        assert self._tile is not None, "a range came before its tile"
-        return self._tile.apply(padded, network)
+    def _begun(self) -> Pipeline:
+        if self._pipeline is None:
+            raise Stale
+        return self._pipeline
 
-    def directed_links(
-        self, network: Sequence[str], estimator: str, threshold: float
-    ) -> DirectedLinks | None:
-        """The tile's directed links; None where the shard was given no tile."""
-        if self._tile is None:
-            return None
-        return directed_links(self._tile, network, estimator, threshold)
+    def run(self) -> tuple[str | None, int | None]:
+        """See Pipeline. Answers why it cannot go on, where it cannot, and the last range that was closed."""
+        pipeline = self._begun()
+        try:
+            pipeline.run()
+        except InputError as error:
+            return str(error), pipeline.newest
+        return None, pipeline.newest
+
+    def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
+        """See Pipeline."""
+        return self._begun().directed_links(network, estimator, threshold)
+
+    def reports(self) -> list[CameraReport]:
+        """See Pipeline."""
+        return self._begun().reports()
+
+    def pid(self) -> int:
+        """This process."""
+        return os.getpid()

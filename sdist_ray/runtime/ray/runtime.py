@@ -1,181 +1,206 @@
-"""Workers and shards as Ray actors."""
+"""Workers and shards as Ray actors, as the coordinator sees them."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import socket
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import ray
+from ray.exceptions import ObjectLostError, RayActorError
 
-from sdist_ray.cameras.camera import without_credentials
-from sdist_ray.errors import InputError
+from sdist_ray.coordinator.events import RangeApplied, ShardLost, ShardRestored, SnapshotTaken, WorkerLost
+from sdist_ray.coordinator.instructions import TilePlan
+from sdist_ray.coordinator.shards import ShardFound
 from sdist_ray.exclusion.tile import Counting
 from sdist_ray.occupancy.padding import PaddedRange
-from sdist_ray.runtime.base import Advanced, Answer, Applied, FeedFactory, Opened
-from sdist_ray.runtime.feeds import CameraReport
-from sdist_ray.runtime.ray.actors import DetectionWorker, ExclusionShard
+from sdist_ray.runtime.base import Advanced, Answer, FeedFactory, Keeping, Opened
+from sdist_ray.runtime.feeds import Assignment, CameraReport, NetworkSpec
+from sdist_ray.runtime.hosts import Stale
 from sdist_ray.topology.links import DirectedLinks
 
-SHARDS_SHARE = 0.25
-"""Of the CPUs, for all shards together; workers, which decode and detect, get the rest."""
-CONNECT_TIMEOUT_S = 5.0
-OBJECT_STORE_BYTES = 512 << 20
-# A call that were made again would count twice.
-ACTOR_OPTIONS = {"max_restarts": 0, "max_task_retries": 0}
+# Its process died, or an answer was lost with its node, or it does not know this session any more.
+LOST = (RayActorError, ObjectLostError, Stale)
+# What makes an actor anew may be asked again and again, of the process that Ray starts in its place.
+UNTIL_IT_IS_THERE = {"max_task_retries": -1}
 
 
-@contextlib.contextmanager
-def ray_session() -> Iterator[int]:
-    """Connect to the cluster that RAY_ADDRESS names, or start one in this machine; yields its CPUs.
+@dataclass(frozen=True)
+class Actors:
+    """Handles of a network's actors."""
 
-    A cluster that was started here ends with the session.
+    workers: tuple[Any, ...]
+    shards: tuple[Any, ...]
 
-    Raises:
-        InputError: no cluster answers at RAY_ADDRESS.
+
+@dataclass(frozen=True)
+class Setup:
+    """What a coordinator needs to know; the driver keeps it in the object store of its own node.
+
+    It is handed over by calls: what an actor's constructor is given Ray keeps only if it is small.
     """
-    options: dict[str, Any] = {
-        "log_to_driver": False,
-        "logging_level": logging.ERROR,
-        "configure_logging": True,
-    }
-    address = os.environ.get("RAY_ADDRESS")
-    if address:
-        _check_answers(address)
-    else:
-        # Nothing here needs accelerators, and Ray would warn of how it hides them in a later version.
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        options |= {
-            "address": "local",
-            "include_dashboard": False,
-            "object_store_memory": OBJECT_STORE_BYTES,
-        }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            ray.init(**options)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            where = os.environ.get("RAY_ADDRESS", "this machine")
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise InputError(f"no Ray cluster at {where}: {reason}") from error
-    try:
-        yield max(1, int(ray.cluster_resources().get("CPU", 1)))
-    finally:
-        ray.shutdown()
+
+    network: NetworkSpec
+    actors: Actors
+    make_feed: FeedFactory
+    counting: Counting | None
+    keeping: Keeping
 
 
-def _check_answers(address: str) -> None:
-    """Raise InputError when nothing listens at host:port; Ray itself would try for minutes."""
-    parts = urlsplit(address if "://" in address else f"ray://{address}")
-    try:
-        if parts.hostname and parts.port:
-            socket.create_connection((parts.hostname, parts.port), CONNECT_TIMEOUT_S).close()
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"no Ray cluster at RAY_ADDRESS={without_credentials(address)} ({error}); "
-            "start one, or unset it to run on this machine"
-        ) from error
+@dataclass(frozen=True)
+class _Call:
+    """A call under way: whose, and what its result means; None where it means nothing."""
 
-
-def node_memory() -> list[int]:
-    """Bytes that each node of the cluster has for actors, its object store left out."""
-    return [int(node["Resources"].get("memory", 0)) for node in ray.nodes() if node["Alive"]]
-
-
-def parallel_map(
-    function: Callable[[Any], Any], items: Sequence[Any], on_done: Callable[[int], None]
-) -> list[Any]:
-    """``function`` of every item, one CPU each, in any order; results in order."""
-    task = ray.remote(num_cpus=1, max_retries=0)(function)
-    references = [task.remote(item) for item in items]
-    pending = list(references)
-    while pending:
-        _, pending = ray.wait(pending)
-        on_done(len(references) - len(pending))
-    results: list[Any] = ray.get(references)
-    return results
+    worker: int | None
+    shard: int | None
+    answer: Callable[[Any], Answer] | None
 
 
 class RayRuntime:
-    """See Runtime. Needs a ray_session around it."""
+    """See Runtime. Lives with the coordinator; the actors are the driver's and outlive it."""
 
     name = "ray"
 
-    def __init__(self, make_feed: FeedFactory, workers: int, shards: int, cpus: int) -> None:
-        self.workers = workers
-        self.shards = shards
-        worker_cpus = min(1.0, cpus * (1 - SHARDS_SHARE) / workers)
-        shard_cpus = min(1.0, cpus * SHARDS_SHARE / max(shards, 1))
-        factory = ray.put(make_feed)
-        self._workers = [
-            ray.remote(DetectionWorker).options(num_cpus=_share(worker_cpus), **ACTOR_OPTIONS).remote(factory)
-            for _ in range(workers)
-        ]
-        self._shards = [
-            ray.remote(ExclusionShard).options(num_cpus=_share(shard_cpus), **ACTOR_OPTIONS).remote()
-            for _ in range(shards)
-        ]
-        self._pending: dict[Any, Callable[[Any], Answer]] = {}
+    def __init__(self, actors: Actors, setup: Sequence[Any]) -> None:
+        self._setup = setup
+        self.workers = len(actors.workers)
+        self.shards = len(actors.shards)
+        self._workers = actors.workers
+        self._shards = actors.shards
+        self._worker_session: dict[int, str] = {}
+        self._shard_session: dict[int, str] = {}
+        self._pending: dict[Any, _Call] = {}
 
-    def open_cameras(self, worker: int, cameras: Sequence[str]) -> None:
+    def attach(self, plans: Sequence[Sequence[TilePlan]]) -> list[ShardFound | None]:
         """See Runtime."""
-        reference = self._workers[worker].open.remote(cameras)
-        self._pending[reference] = lambda openings: Opened(worker, openings)
+        self._pending.clear()
+        self._worker_session.clear()
+        for number in range(self.shards):
+            self._shard_session[number] = secrets.token_hex(8)
+        references = [
+            shard.attach.options(**UNTIL_IT_IS_THERE).remote(self._shard_session[number], mine)
+            for number, (shard, mine) in enumerate(zip(self._shards, plans, strict=True))
+        ]
+        found: list[ShardFound | None] = ray.get(references)
+        return found
+
+    def restart_worker(self, worker: int, cameras: Sequence[Assignment], after: int | None) -> None:
+        """See Runtime."""
+        session = self._worker_session[worker] = secrets.token_hex(8)
+        method = self._workers[worker].begin.options(**UNTIL_IT_IS_THERE)
+        reference = method.remote(self._setup, session, cameras, after)
+        self._ask_worker(worker, reference, lambda found: Opened(worker, found))
+
+    def open_cameras(self, worker: int, cameras: Sequence[Assignment]) -> None:
+        """See Runtime."""
+        reference = self._workers[worker].open.remote(self._worker_session[worker], cameras)
+        self._ask_worker(worker, reference, lambda found: Opened(worker, found))
+
+    def drop_camera(self, worker: int, camera: str) -> None:
+        """See Runtime."""
+        self._ask_worker(
+            worker, self._workers[worker].drop.remote(self._worker_session[worker], camera), None
+        )
 
     def advance(self, worker: int, through: int) -> None:
         """See Runtime."""
-        reference = self._workers[worker].advance.remote(through)
-        self._pending[reference] = lambda delivery: Advanced(worker, through, delivery)
+        reference = self._workers[worker].advance.remote(self._worker_session[worker], through)
+        self._ask_worker(worker, reference, lambda delivery: Advanced(worker, through, delivery))
 
-    def create_tile(
-        self, shard: int, rows: Sequence[str], columns: Sequence[str], counting: Counting
-    ) -> None:
+    def create_tile(self, shard: int, plan: TilePlan) -> None:
         """See Runtime."""
-        self._shards[shard].create_tile.remote(rows, columns, counting)
+        reference = self._shards[shard].create_tile.remote(self._shard_session[shard], plan)
+        self._ask_shard(shard, reference, None)
+
+    def restore_shard(self, shard: int, plans: Sequence[TilePlan]) -> None:
+        """See Runtime."""
+        session = self._shard_session[shard] = secrets.token_hex(8)
+        reference = self._shards[shard].restore.options(**UNTIL_IT_IS_THERE).remote(session, plans)
+        self._ask_shard(shard, reference, lambda found: ShardRestored(shard, found.last, found.snapshots))
 
     def publish(self, padded: PaddedRange) -> Any:
         """See Runtime: one copy in the object store, whoever reads it."""
         return ray.put(padded)
 
-    def apply(self, shard: int, index: int, handle: Any, network: Sequence[str]) -> None:
+    def apply(self, shard: int, index: int, handle: Any, network: Sequence[str], after: int | None) -> None:
         """See Runtime."""
-        reference = self._shards[shard].apply.remote(handle, network)
-        self._pending[reference] = lambda _: Applied(shard, index)
+        reference = self._shards[shard].apply.remote(self._shard_session[shard], handle, network, after)
+        self._ask_shard(shard, reference, lambda _: RangeApplied(shard, index))
+
+    def take_snapshot(self, shard: int) -> None:
+        """See Runtime."""
+        reference = self._shards[shard].take_snapshot.remote(self._shard_session[shard])
+        self._ask_shard(shard, reference, lambda index: SnapshotTaken(shard, index))
+
+    def _ask_worker(self, worker: int, reference: Any, answer: Callable[[Any], Answer] | None) -> None:
+        self._pending[reference] = _Call(worker, None, answer)
+
+    def _ask_shard(self, shard: int, reference: Any, answer: Callable[[Any], Answer] | None) -> None:
+        self._pending[reference] = _Call(None, shard, answer)
 
     def wait(self) -> list[Answer]:
         """See Runtime."""
+        assert self._pending, "nothing is under way that could be waited for"
         done, _ = ray.wait(list(self._pending), num_returns=1)
         # An actor answers in order of its calls: take them in the order they were made.
         also, _ = ray.wait(list(self._pending), num_returns=len(self._pending), timeout=0)
         ready = {*done, *also}
+        answers: list[Answer] = []
+        for reference in [reference for reference in self._pending if reference in ready]:
+            call = self._pending.pop(reference, None)
+            if call is None:
+                # Asked of one that was found to be gone just now.
+                continue
+            try:
+                result = ray.get(reference)
+            except LOST:
+                answers.append(self._forget(call))
+                continue
+            if call.answer is not None:
+                answers.append(call.answer(result))
+        return answers
+
+    def _forget(self, lost: _Call) -> Answer:
+        """One that is gone answers nothing more."""
+        self._pending = {
+            reference: call
+            for reference, call in self._pending.items()
+            if (call.worker, call.shard) != (lost.worker, lost.shard)
+        }
+        if lost.worker is not None:
+            return WorkerLost(lost.worker)
+        assert lost.shard is not None
+        return ShardLost(lost.shard)
+
+    def directed_links(
+        self, network: Sequence[str], estimator: str, threshold: float
+    ) -> list[list[DirectedLinks] | None]:
+        """See Runtime."""
         return [
-            self._pending.pop(reference)(ray.get(reference))
-            for reference in list(self._pending)
-            if reference in ready
+            _unless_lost(reference)
+            for reference in [
+                shard.directed_links.remote(self._shard_session[number], network, estimator, threshold)
+                for number, shard in enumerate(self._shards)
+            ]
         ]
 
-    def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
+    def reports(self) -> list[list[CameraReport] | None]:
         """See Runtime."""
-        references = [s.directed_links.remote(network, estimator, threshold) for s in self._shards]
-        return [links for links in ray.get(references) if links is not None]
-
-    def reports(self) -> list[CameraReport]:
-        """See Runtime."""
-        answers = ray.get([worker.report.remote() for worker in self._workers])
-        return [report for reports in answers for report in reports]
+        # A worker that was given no camera has nothing to report.
+        references = [
+            worker.report.remote(self._worker_session[number]) if number in self._worker_session else None
+            for number, worker in enumerate(self._workers)
+        ]
+        return [[] if reference is None else _unless_lost(reference) for reference in references]
 
     def close(self) -> None:
-        """See Runtime."""
-        for actor in [*self._workers, *self._shards]:
-            ray.kill(actor)
-        self._workers, self._shards = [], []
+        """See Runtime. The actors are the driver's."""
+        self._pending.clear()
 
 
-def _share(cpus: float) -> float:
-    """CPUs as Ray counts them: rounded down to four digits, so that all the shares fit."""
-    return int(cpus * 10_000) / 10_000
+def _unless_lost(reference: Any) -> Any:
+    try:
+        return ray.get(reference)
+    except LOST:
+        return None
