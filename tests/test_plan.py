@@ -196,7 +196,7 @@ def test_what_does_not_fit_is_refused_and_what_would_is_said():
     demand = Demand(108, "byte")
     refuse_unless_fits(plan_tiles(NAMES, 1), "dense", demand, [12 * 10**9], True)
     refuse_unless_fits(plan_tiles(NAMES, 2), "dense", demand, [6 * 10**9, 6 * 10**9], True)
-    refuse_unless_fits(plan_tiles(NAMES, 8), "dense", demand, [9_200_000_000, 3_300_000_000], True)
+    refuse_unless_fits(plan_tiles(NAMES, 8), "dense", demand, [9_300_000_000, 3_300_000_000], True)
     assert [readable(size) for size in (11.66e9, 970e6, 42e6, 1200, 20)] == [
         "11.7 GB", "1.0 GB", "42 MB", "1 kB", "20 B",
     ]  # fmt: skip
