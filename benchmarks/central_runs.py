@@ -27,6 +27,7 @@ from sdist_ray.partition.plan import row_stripes
 from sdist_ray.runtime.feeds import NetworkSpec, RecordingFeed
 from sdist_ray.simulation.activity import activity_ranges
 from sdist_ray.topology.estimators import ESTIMATORS, least_agreements
+from sdist_ray.topology.links import directed_links
 
 PADDING = Padding(Grid(), Clock(), 5)
 THRESHOLD = 0.8
@@ -100,7 +101,8 @@ def count_network(
     collating are.
 
     Returns:
-        cameras, fps_per_camera (ticks by the seconds of all this), the seconds themselves, links.
+        cameras, fps_per_camera (ticks by the seconds of all this), the seconds themselves, links in both
+        directions.
     """
     warm_up(counting)
     names = network.names
@@ -146,8 +148,10 @@ def count_network(
         found = 0
         if links:
             start = time.perf_counter()
-            least = least_for(tiles)
-            found = sum(pool.map(lambda tile: len(tile.pairs(least, threads)), tiles))
+            parts = pool.map(
+                lambda tile: directed_links(tile, names, "nonexclusion", THRESHOLD, threads), tiles
+            )
+            found = sum(len(part.row) for part in parts)
             spent["links_s"] = time.perf_counter() - start
     seconds = sum(spent.values())
     return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import time
 from collections import deque
 from typing import Any
@@ -16,6 +15,7 @@ from sdist_ray.exclusion.tile import Counting
 from sdist_ray.occupancy.padding import Padder
 from sdist_ray.partition.plan import row_stripes
 from sdist_ray.runtime.ray.actors import ExclusionShard
+from sdist_ray.runtime.ray.session import ray_session
 
 IN_FLIGHT = 3
 """Ranges that a shard may have unanswered, as in a run."""
@@ -28,8 +28,7 @@ def count_on_ray(network: Network, counting: Counting, shards: int) -> dict[str,
     """
     names = network.names
     warm_up(counting)
-    ray.init(num_cpus=shards, include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
-    try:
+    with ray_session():
         actor = ray.remote(ExclusionShard).options(num_cpus=1)
         actors = [actor.remote(counting, None) for _ in range(shards)]
         ray.get([each.attach.remote("benchmark", []) for each in actors])
@@ -56,8 +55,6 @@ def count_on_ray(network: Network, counting: Counting, shards: int) -> dict[str,
         asked = [a.directed_links.remote("benchmark", names, "nonexclusion", THRESHOLD) for a in actors]
         links = sum(len(part.row) for parts in ray.get(asked) for part in parts)
         seconds = time.perf_counter() - begun - made_up
-    finally:
-        ray.shutdown()
     return {
         "cameras": network.cameras,
         "shards": shards,

@@ -69,8 +69,8 @@ def test_counting_begins_when_every_camera_has_answered():
 def test_the_indexed_store_has_each_pair_of_cameras_in_one_tile():
     _, instructions = opened(["a", "b", "c", "d"], shards=2, store="indexed")
     assert [i for i in instructions if isinstance(i, CreateTile)] == [
-        CreateTile(0, ("a",), ("a", "b", "c", "d")),
-        CreateTile(1, ("b", "c", "d"), ("b", "c", "d")),
+        CreateTile(0, TilePlan(0, ("a",), ("a", "b", "c", "d"))),
+        CreateTile(1, TilePlan(1, ("b", "c", "d"), ("b", "c", "d"))),
     ]
 
 

@@ -113,11 +113,10 @@ class Pipeline:
         while True:
             try:
                 self._run(self._coordinator or self._begin())
+                break
             except _Rewound:
                 self._coordinator = None
-                continue
-            self._refuse_requests()
-            return
+        self._refuse_requests()
 
     def _run(self, coordinator: Coordinator) -> None:
         self._pump(lambda: coordinator.finished and not self._events)

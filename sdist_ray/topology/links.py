@@ -56,7 +56,9 @@ class Links:
         return len(self.camera_a)
 
 
-def directed_links(tile: Tile, network: Sequence[str], estimator: str, threshold: float) -> DirectedLinks:
+def directed_links(
+    tile: Tile, network: Sequence[str], estimator: str, threshold: float, threads: int = 1
+) -> DirectedLinks:
     """The pairs of one tile with a score above the threshold; never within one camera.
 
     Args:
@@ -64,12 +66,13 @@ def directed_links(tile: Tile, network: Sequence[str], estimator: str, threshold
         network: all camera ids, in the order that numbers them.
         estimator: a key of ESTIMATORS.
         threshold: C*, at least 0.
+        threads: that may look for them.
     """
     score_of = ESTIMATORS[estimator]
     windows = tile.windows
     place = {camera: number for number, camera in enumerate(network)}
     least = least_agreements(score_of, threshold, tile.store.most_opportunities())
-    found = tile.pairs(least)
+    found = tile.pairs(least, threads)
 
     def in_network(cameras: Sequence[str], at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         places = np.array([place[camera] for camera in cameras], dtype=np.int64)
