@@ -31,8 +31,8 @@ from sdist_ray.topology.links import directed_links
 
 PADDING = Padding(Grid(), Clock(), 5)
 THRESHOLD = 0.8
-CHUNK = 128
-"""Padded ranges that are handed to the shards together."""
+CHUNK_BYTES = 64 << 20
+"""Ranges that are handed to the shards together, as they come."""
 TILE_CAMERAS = 100
 """Row cameras of the tile on which the per-tick loop and the dense store are compared."""
 
@@ -55,6 +55,11 @@ class Network:
     def ticks(self) -> int:
         """Ticks of it."""
         return round(self.seconds * PADDING.clock.fps)
+
+    @property
+    def chunk(self) -> int:
+        """How many ranges are handed on together."""
+        return max(2, CHUNK_BYTES // (self.cameras * PADDING.grid.windows * 8))
 
     def ranges(self) -> Iterator[OccupancyRange]:
         """What is seen."""
@@ -128,12 +133,12 @@ def count_network(
         ended = False
         while not ended:
             start, start_cpu = time.perf_counter(), time.process_time()
-            entries = list(itertools.islice(source, CHUNK))
+            entries = list(itertools.islice(source, network.chunk))
             if recording is None:
                 made_up += time.process_time() - start_cpu
             else:
                 spent["read_s"] += time.perf_counter() - start
-            ended = len(entries) < CHUNK
+            ended = len(entries) < network.chunk
             start = time.perf_counter()
             padded = [ready for entry in entries for ready in padder.push(entry)]
             padded += padder.flush() if ended else []

@@ -9,7 +9,7 @@ from typing import Any
 
 import ray
 
-from benchmarks.central_runs import CHUNK, PADDING, THRESHOLD, Network, warm_up
+from benchmarks.central_runs import PADDING, THRESHOLD, Network, warm_up
 from sdist_ray.coordinator.instructions import TilePlan
 from sdist_ray.exclusion.tile import Counting
 from sdist_ray.occupancy.padding import Padder
@@ -41,9 +41,9 @@ def count_on_ray(network: Network, counting: Counting, shards: int) -> dict[str,
         begun = time.perf_counter()
         while not ended:
             start = time.perf_counter()
-            entries = list(itertools.islice(source, CHUNK))
+            entries = list(itertools.islice(source, network.chunk))
             made_up += time.perf_counter() - start
-            ended = len(entries) < CHUNK
+            ended = len(entries) < network.chunk
             padded = [ready for entry in entries for ready in padder.push(entry)]
             for entry in padded + (padder.flush() if ended else []):
                 handle = ray.put(entry)
