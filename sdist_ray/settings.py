@@ -133,12 +133,22 @@ class DetectorSettings:
 
 @dataclass
 class ExclusionSettings:
-    """How it is counted: T_r in seconds, p in ticks."""
+    """How it is counted: T_r in seconds, p in ticks.
+
+    ``recent_h`` is how many of the newest hours count, in the indexed store; None for all.
+    """
 
     tolerance: int = 3
     counters: str = "wide"
     store: str = "dense"
     range_s: float = 2.0
+    recent_h: float | None = None
+
+    def recent_ranges(self, clock: Clock) -> int:
+        """How many ranges ``recent_h`` is; 0 for all."""
+        if self.recent_h is None:
+            return 0
+        return max(1, round(self.recent_h * 3600 * clock.fps / clock.range_ticks))
 
 
 @dataclass
@@ -202,6 +212,14 @@ class TopologyJob(NetworkSettings):
                 f"exclusion.store=indexed counts exactly, never exclusion.counters={counting.counters}: "
                 "either counters=wide, or store=dense or rle"
             )
+        if counting.recent_h is not None:
+            fits = math.isfinite(counting.recent_h) and counting.recent_h > 0
+            require("exclusion.recent_h", counting.recent_h, fits, "hours above 0, or null for all")
+            if counting.store != "indexed":
+                raise InputError(
+                    f"exclusion.recent_h needs exclusion.store=indexed, which keeps events: {counting.store} "
+                    "cannot take back what it has counted"
+                )
         fits = 0 <= counting.tolerance <= MAX_TOLERANCE
         require("exclusion.tolerance", counting.tolerance, fits, f"0 to {MAX_TOLERANCE} ticks")
         known = topology.estimator in ESTIMATORS

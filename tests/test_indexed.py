@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdist_ray.exclusion import indexed, search
-from sdist_ray.exclusion.indexed import IndexedStore
 from sdist_ray.exclusion.reach import rows_that_reach
 from sdist_ray.exclusion.regions import make_regions
 from sdist_ray.exclusion.search import spare_misses
@@ -160,10 +159,8 @@ def test_what_is_too_old_is_forgotten_but_for_what_it_pads(network, keep):
     padding, occupied, available, first_tick = network
     names = [f"c{n}" for n in range(occupied.shape[1])]
     ranges = list(pad_ranges(to_ranges(occupied, available, padding.clock, first_tick), padding))
-    recent = IndexedStore(names, names, padding, "wide")
-    recent.evidence.keep = keep
-    tile = Tile(names, names, Counting(padding, "wide", "indexed"))
-    tile.store = recent
+    tile = Tile(names, names, Counting(padding, "wide", "indexed", keep))
+    recent = tile.store
     newest = Tile(names, names, Counting(padding, "wide", "dense"))
     for padded in ranges:
         tile.apply(padded, names)
@@ -181,8 +178,7 @@ def test_what_is_too_old_is_forgotten_but_for_what_it_pads(network, keep):
 def test_links_are_followed_between_searches(network, keep):
     padding, occupied, available, first_tick = network
     names = [f"c{n}" for n in range(occupied.shape[1])]
-    tile = Tile(names, names, Counting(padding, "wide", "indexed"))
-    tile.store.evidence.keep = keep
+    tile = Tile(names, names, Counting(padding, "wide", "indexed", keep))
     searches = []
     for count, padded in enumerate(
         pad_ranges(to_ranges(occupied, available, padding.clock, first_tick), padding), start=1

@@ -125,6 +125,7 @@ def test_scenescape_reaches_its_figures(scenescape, tmp_path, capsys):
         (["exclusion.store=indexed"], []),
         (["exclusion.store=indexed", "runtime.shards=2"], []),
         (["exclusion.store=indexed", "runtime.shards=9"], []),
+        (["exclusion.store=indexed", "exclusion.recent_h=24"], []),
         (["exclusion.store=rle", "exclusion.counters=byte"], ["exclusion.counters=byte"]),
     ],
 )
@@ -162,6 +163,8 @@ FILES = ("topology", "source=files", "runtime=local")
         (["topology", "exclusion.tolerance=-1"], "exclusion.tolerance is -1"),
         (["topology", "exclusion.counters=nibble"], "byte or wide"),
         (["topology", "exclusion.store=sparse"], "dense or rle or indexed"),
+        (["topology", "exclusion.recent_h=2"], "needs exclusion.store=indexed"),
+        (["topology", "exclusion.store=indexed", "exclusion.recent_h=0"], "hours above 0"),
         (
             ["topology", "exclusion.store=indexed", "exclusion.counters=byte"],
             "store=indexed counts exactly, never exclusion.counters=byte: either counters=wide, or store",

@@ -24,7 +24,10 @@ from sdist_ray.occupancy.padding import Padding
 class IndexedStore:
     """Events of the tile's cameras; N and O are found when they are asked for, exactly (wide)."""
 
-    def __init__(self, rows: Sequence[str], columns: Sequence[str], padding: Padding, policy: str) -> None:
+    def __init__(
+        self, rows: Sequence[str], columns: Sequence[str], padding: Padding, policy: str, recent: int = 0
+    ) -> None:
+        """For a tile's cameras; ``recent``, see Counting."""
         if policy != "wide":
             raise ValueError(f"the indexed store counts exactly: counters wide, not {policy}")
         self._windows = padding.grid.windows
@@ -39,7 +42,7 @@ class IndexedStore:
         self._roles = np.zeros(len(cameras), dtype=np.uint8)
         self._roles[self._row_camera] |= ROW
         self._roles[self._column_camera] |= COLUMN
-        self.evidence = Evidence(padding, len(cameras), self._row_camera, self._column_camera)
+        self.evidence = Evidence(padding, len(cameras), self._row_camera, self._column_camera, recent)
         self._followed: tuple[int, int, Pairs] | None = None
         self._regions: Regions | None = None
         self._sized_ticks = 0

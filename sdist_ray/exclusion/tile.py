@@ -16,17 +16,6 @@ from sdist_ray.occupancy.padding import PaddedRange, Padding
 
 NEVER = -(2**63)
 
-MakeStore = Callable[[Sequence[str], Sequence[str], Padding, str], Store]
-STORES: dict[str, MakeStore] = {
-    "dense": lambda rows, columns, padding, policy: DenseStore(
-        len(rows), len(columns), padding.grid.windows, policy
-    ),
-    "rle": lambda rows, columns, padding, policy: RleStore(
-        len(rows), len(columns), padding.grid.windows, policy
-    ),
-    "indexed": IndexedStore,
-}
-
 
 @dataclass(frozen=True)
 class Counting:
@@ -36,11 +25,23 @@ class Counting:
         padding: grid, clock, tolerance.
         policy: "byte" or "wide".
         store: a key of STORES.
+        recent: how many of the newest ranges count, in the indexed store; 0 for all.
     """
 
     padding: Padding
     policy: str = "wide"
     store: str = "dense"
+    recent: int = 0
+
+
+MakeStore = Callable[[Sequence[str], Sequence[str], Counting], Store]
+STORES: dict[str, MakeStore] = {
+    "dense": lambda rows, columns, how: DenseStore(
+        len(rows), len(columns), how.padding.grid.windows, how.policy
+    ),
+    "rle": lambda rows, columns, how: RleStore(len(rows), len(columns), how.padding.grid.windows, how.policy),
+    "indexed": lambda rows, columns, how: IndexedStore(rows, columns, how.padding, how.policy, how.recent),
+}
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Tile:
         self.rows = tuple(rows)
         self.columns = tuple(columns)
         self.counting = counting
-        self.store = STORES[counting.store](self.rows, self.columns, counting.padding, counting.policy)
+        self.store = STORES[counting.store](self.rows, self.columns, counting)
         self.last_range = NEVER
         self._network: tuple[str, ...] | None = None
         self._selections: tuple[Selection, Selection] | None = None

@@ -45,7 +45,9 @@ def run(settings: TopologyJob, config: str) -> None:
         processing = time.time()
         exclusion = settings.exclusion
         padding = Padding(inputs.network.grid, inputs.network.clock, exclusion.tolerance)
-        counting = Counting(padding, exclusion.counters, exclusion.store)
+        counting = Counting(
+            padding, exclusion.counters, exclusion.store, exclusion.recent_ranges(padding.clock)
+        )
         with run_network(settings, inputs, where, counting, recording) as outcome:
             links = _links(settings, inputs, outcome)
             seconds = time.time() - processing

@@ -184,6 +184,7 @@ def _description(snapshot: TileSnapshot, arrays: dict[str, npt.NDArray[Any]]) ->
         "tolerance": padding.tolerance,
         "policy": snapshot.counting.policy,
         "store": snapshot.counting.store,
+        "recent": snapshot.counting.recent,
         "rows": list(snapshot.rows),
         "columns": list(snapshot.columns),
         "last_range": snapshot.last_range,
