@@ -12,7 +12,7 @@ Parts:
     hour     the indexed store, 1000 cameras for an hour, one core, a tenth of the cameras off line at times;
              and the dense store on the same hour
     exact    the indexed store's links and counts against the dense store's, 300 cameras for an hour
-    ray      two shards as Ray actors against the same two in two threads
+    shards   steady counting, 1000 cameras: one shard, two in two threads, the same two as Ray actors
 
 Made-up activity (simulation.activity), 10 FPS, 12 x 9 windows, T_r = 2 s, p = 5, C' > 0.8. Each measurement
 runs in a process of its own, whose peak memory is reported. Results are merged into the JSON file part by
@@ -40,12 +40,12 @@ from benchmarks.central_runs import (
     in_own_process,
     write_recording,
 )
-from benchmarks.central_shards import count_on_ray
+from benchmarks.central_shards import count_in_threads, count_on_ray
 from benchmarks.machine import machine
 from sdist_ray.exclusion.tile import STORES, Counting
 
 RESULTS = Path(__file__).parent / "results"
-FIGURE_6 = (50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000)
+FIGURE_6 = (50, 100, 200, 300, 400, 500, 600, 800, 1000)
 MEMORY = (50, 100, 200, 300, 500)
 SCALE = (1000, 2000, 3000, 5000, 10_000)
 PEOPLE = (0.2, 0.5, 2.0)
@@ -135,23 +135,26 @@ def exact(_: argparse.Namespace) -> dict[str, Any]:
     return {"runs": runs}
 
 
-def ray(arguments: argparse.Namespace) -> dict[str, Any]:
+def shards(arguments: argparse.Namespace) -> dict[str, Any]:
     network, counting = Network(1000, arguments.people, arguments.seconds), counting_of("dense")
-    runs: dict[str, list[float]] = {"threads": [], "ray": []}
-    links = set()
+    kinds = {"one": (count_in_threads, 1), "two": (count_in_threads, 2), "ray": (count_on_ray, 2)}
+    runs: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(arguments.rounds):
-        # In turn, each in a process of its own: there is not room for both matrices.
-        for name, result in (
-            ("threads", in_own_process(count_network, network, counting, 2)),
-            ("ray", in_own_process(count_on_ray, network, counting, 2)),
-        ):
-            runs[name].append(result["fps_per_camera"])
-            links.add(result["links"])
-    assert len(links) == 1, "the two found different links"
-    medians = {f"{name}_fps_per_camera": statistics.median(values) for name, values in runs.items()}
-    ratio = medians["ray_fps_per_camera"] / medians["threads_fps_per_camera"]
-    result = {"cameras": network.cameras, "shards": 2, **medians, "ratio": ratio, "runs": runs}
-    say(result, "cameras", "threads_fps_per_camera", "ray_fps_per_camera", "ratio")
+        # In turn, each in a process of its own: there is not room for two matrices.
+        for name, (function, count) in kinds.items():
+            runs[name].append(in_own_process(function, network, counting, count)["fps_per_camera"])
+            print(f"  {name}: {runs[name][-1]:.0f}", flush=True)
+    one, two, on_ray = (statistics.median(values) for values in runs.values())
+    result = {
+        "cameras": network.cameras,
+        "one_thread_fps_per_camera": one,
+        "two_threads_fps_per_camera": two,
+        "two_actors_fps_per_camera": on_ray,
+        "two_threads_to_one": two / one,
+        "ray_to_threads": on_ray / two,
+        "runs": runs,
+    }
+    say(result, *[name for name in result if name != "runs"])
     return result
 
 
@@ -161,7 +164,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "scale": scale,
     "hour": hour,
     "exact": exact,
-    "ray": ray,
+    "shards": shards,
 }
 
 

@@ -24,7 +24,7 @@ from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import PaddedRange, Padder, Padding
 from sdist_ray.occupancy.recording import RecordingWriter, open_recording
 from sdist_ray.partition.plan import row_stripes
-from sdist_ray.runtime.feeds import NetworkSpec, RecordingFeed
+from sdist_ray.runtime.feeds import Assignment, NetworkSpec, RecordingFeed
 from sdist_ray.simulation.activity import activity_ranges
 from sdist_ray.topology.estimators import ESTIMATORS, least_agreements
 from sdist_ray.topology.links import directed_links
@@ -201,6 +201,7 @@ def read_ranges(path: Path) -> Iterator[OccupancyRange]:
     recording = open_recording(path)
     network = NetworkSpec(recording.cameras, recording.grid, PADDING.clock)
     feed = RecordingFeed(network, path)
+    feed.open([Assignment(camera, place) for place, camera in enumerate(network.cameras)])
     collator = Collator(len(network.cameras), network.grid, network.clock)
     index: int | None = network.clock.range_of(recording.first_tick)
     while index is not None:

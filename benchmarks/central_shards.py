@@ -1,63 +1,98 @@
-"""Shards as Ray actors, for ``benchmarks.central_node``."""
+"""Shards in threads and as Ray actors, for ``benchmarks.central_node``."""
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import ray
 
-from benchmarks.central_runs import PADDING, THRESHOLD, Network, warm_up
+from benchmarks.central_runs import PADDING, Network, warm_up
 from sdist_ray.coordinator.instructions import TilePlan
-from sdist_ray.exclusion.tile import Counting
-from sdist_ray.occupancy.padding import Padder
-from sdist_ray.partition.plan import row_stripes
+from sdist_ray.exclusion.batch import BATCH_TICKS
+from sdist_ray.exclusion.tile import Counting, Tile
+from sdist_ray.occupancy.padding import PaddedRange, Padder
+from sdist_ray.partition.plan import plan_tiles
 from sdist_ray.runtime.ray.actors import ExclusionShard
 from sdist_ray.runtime.ray.session import ray_session
 
 IN_FLIGHT = 3
 """Ranges that a shard may have unanswered, as in a run."""
+BATCHES = 2
+"""Timed, after one in which memory is touched for the first time."""
+Wait = Callable[[], Any]
+
+
+def count_in_threads(network: Network, counting: Counting, shards: int) -> dict[str, Any]:
+    """Steady counting with a thread per shard; see _count_steadily."""
+    names = network.names
+    warm_up(counting)
+    tiles = [Tile(plan.rows, plan.columns, counting) for plan in plan_tiles(names, shards)]
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        # A thread of its own for each tile: its ranges come in order.
+        threads = [first, second][: len(tiles)]
+        assert len(threads) == len(tiles)
+
+        def apply(padded: PaddedRange, after: int | None) -> list[Wait]:
+            return [
+                thread.submit(tile.apply, padded, names).result
+                for thread, tile in zip(threads, tiles, strict=True)
+            ]
+
+        return _count_steadily(network, apply) | {"shards": shards}
 
 
 def count_on_ray(network: Network, counting: Counting, shards: int) -> dict[str, Any]:
-    """What central_runs.count_network does with a thread per shard, with an actor per shard.
-
-    Ranges are put into the object store once and given to every shard by reference.
-    """
+    """Steady counting with an actor per shard, which is given ranges by reference; see _count_steadily."""
     names = network.names
-    warm_up(counting)
     with ray_session():
         actor = ray.remote(ExclusionShard).options(num_cpus=1)
         actors = [actor.remote(counting, None) for _ in range(shards)]
         ray.get([each.attach.remote("benchmark", []) for each in actors])
-        for number, rows in enumerate(row_stripes(names, shards)):
-            ray.get(actors[number].create_tile.remote("benchmark", TilePlan(number, rows, names)))
-        padder, source = Padder(PADDING), network.ranges()
-        seconds, made_up, ended = 0.0, 0.0, False
-        waiting: deque[list[Any]] = deque()
-        after: int | None = None
-        begun = time.perf_counter()
-        while not ended:
-            start = time.perf_counter()
-            entries = list(itertools.islice(source, network.chunk))
-            made_up += time.perf_counter() - start
-            ended = len(entries) < network.chunk
-            padded = [ready for entry in entries for ready in padder.push(entry)]
-            for entry in padded + (padder.flush() if ended else []):
-                handle = ray.put(entry)
-                waiting.append([a.apply.remote("benchmark", handle, names, after) for a in actors])
-                after = entry.index
-                if len(waiting) > IN_FLIGHT:
-                    ray.get(waiting.popleft())
-        ray.get([each for group in waiting for each in group])
-        asked = [a.directed_links.remote("benchmark", names, "nonexclusion", THRESHOLD) for a in actors]
-        links = sum(len(part.row) for parts in ray.get(asked) for part in parts)
-        seconds = time.perf_counter() - begun - made_up
-    return {
-        "cameras": network.cameras,
-        "shards": shards,
-        "fps_per_camera": network.ticks / seconds,
-        "links": links,
-    }
+        for shard, rows, columns in plan_tiles(names, shards):
+            ray.get(actors[shard].create_tile.remote("benchmark", TilePlan(shard, rows, columns)))
+
+        def apply(padded: PaddedRange, after: int | None) -> list[Wait]:
+            handle = ray.put(padded)
+            calls = [each.apply.remote("benchmark", handle, names, after) for each in actors]
+            return [lambda call=call: ray.get(call) for call in calls]  # type: ignore[misc]
+
+        return _count_steadily(network, apply) | {"shards": shards}
+
+
+def _count_steadily(
+    network: Network, apply: Callable[[PaddedRange, int | None], Sequence[Wait]]
+) -> dict[str, Any]:
+    """Frames per second per camera over whole batches, once all memory has been touched.
+
+    Args:
+        network: what is seen, again and again for as long as it takes.
+        apply: has every shard count a range on top of another; what to wait for.
+    """
+    ticks = PADDING.clock.range_ticks
+    batch = BATCH_TICKS // ticks
+    padder = Padder(PADDING)
+    seconds = (1 + BATCHES) * batch * ticks / PADDING.clock.fps + 60
+    source = Network(network.cameras, network.people, seconds).ranges()
+    padded = [ready for entry in source for ready in padder.push(entry)][: (1 + BATCHES) * batch]
+    waiting: deque[Sequence[Wait]] = deque()
+    begun, after = 0.0, None
+    for number, entry in enumerate(padded):
+        if number == batch:
+            _wait(waiting, 0)
+            begun = time.perf_counter()
+        waiting.append(apply(entry, after))
+        after = entry.index
+        _wait(waiting, IN_FLIGHT)
+    _wait(waiting, 0)
+    spent = time.perf_counter() - begun
+    return {"cameras": network.cameras, "fps_per_camera": BATCHES * batch * ticks / spent}
+
+
+def _wait(waiting: deque[Sequence[Wait]], most: int) -> None:
+    while len(waiting) > most:
+        for wait in waiting.popleft():
+            wait()
