@@ -49,6 +49,8 @@ FIGURE_6 = (50, 100, 200, 300, 400, 500, 600, 800, 1000)
 MEMORY = (50, 100, 200, 300, 500)
 SCALE = (1000, 2000, 3000, 5000, 10_000)
 PEOPLE = (0.2, 0.5, 2.0)
+SHARD_RANGES = (20, 64)
+"""Ticks of a range: what a live network has, and the longest, for archived footage."""
 CORES = len(os.sched_getaffinity(0))
 Runs = list[dict[str, Any]]
 
@@ -136,25 +138,27 @@ def exact(_: argparse.Namespace) -> dict[str, Any]:
 
 
 def shards(arguments: argparse.Namespace) -> dict[str, Any]:
-    network, counting = Network(1000, arguments.people, arguments.seconds), counting_of("dense")
     kinds = {"one": (count_in_threads, 1), "two": (count_in_threads, 2), "ray": (count_on_ray, 2)}
-    runs: dict[str, list[float]] = {name: [] for name in kinds}
-    for _ in range(arguments.rounds):
-        # In turn, each in a process of its own: there is not room for two matrices.
-        for name, (function, count) in kinds.items():
-            runs[name].append(in_own_process(function, network, counting, count)["fps_per_camera"])
-            print(f"  {name}: {runs[name][-1]:.0f}", flush=True)
-    one, two, on_ray = (statistics.median(values) for values in runs.values())
-    result = {
-        "cameras": network.cameras,
-        "one_thread_fps_per_camera": one,
-        "two_threads_fps_per_camera": two,
-        "two_actors_fps_per_camera": on_ray,
-        "two_threads_to_one": two / one,
-        "ray_to_threads": on_ray / two,
-        "runs": runs,
-    }
-    say(result, *[name for name in result if name != "runs"])
+    result: dict[str, Any] = {"cameras": 1000}
+    for ticks in SHARD_RANGES:
+        network = Network(1000, arguments.people, arguments.seconds, range_ticks=ticks)
+        counting = Counting(network.padding, "byte", "dense")
+        runs: dict[str, list[float]] = {name: [] for name in kinds}
+        for _ in range(arguments.rounds):
+            # In turn, each in a process of its own: there is not room for two matrices.
+            for name, (function, count) in kinds.items():
+                runs[name].append(in_own_process(function, network, counting, count)["fps_per_camera"])
+                print(f"  ranges of {ticks} ticks, {name}: {runs[name][-1]:.0f}", flush=True)
+        one, two, on_ray = (statistics.median(values) for values in runs.values())
+        result[f"ranges_of_{ticks}_ticks"] = {
+            "one_thread_fps_per_camera": one,
+            "two_threads_fps_per_camera": two,
+            "two_actors_fps_per_camera": on_ray,
+            "two_threads_to_one": two / one,
+            "ray_to_threads": on_ray / two,
+            "runs": runs,
+        }
+        print(f"  two threads to one: {two / one:.2f}, Ray to threads: {on_ray / two:.2f}", flush=True)
     return result
 
 
@@ -210,7 +214,9 @@ def main() -> None:
     parser.add_argument("--part", choices=[*PARTS, "all"], default="all")
     parser.add_argument("--cameras", type=numbers, default=FIGURE_6, help="of figure 6 (default 50 to 1000)")
     parser.add_argument("--people", type=float, default=0.5, help="in view of a camera (default 0.5)")
-    parser.add_argument("--store", type=names, default=("dense",), help="of figure 6: dense,rle,indexed")
+    parser.add_argument(
+        "--store", type=names, default=("dense", "indexed"), help="of figure 6 (default dense,indexed)"
+    )
     parser.add_argument(
         "--shards", type=numbers, default=(1, CORES), help="of figure 6 (default 1 and one per core)"
     )

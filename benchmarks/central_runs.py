@@ -31,7 +31,7 @@ from sdist_ray.topology.links import directed_links
 
 PADDING = Padding(Grid(), Clock(), 5)
 THRESHOLD = 0.8
-CHUNK_BYTES = 64 << 20
+CHUNK_BYTES = 16 << 20
 """Ranges that are handed to the shards together, as they come."""
 TILE_CAMERAS = 100
 """Row cameras of the tile on which the per-tick loop and the dense store are compared."""
@@ -45,6 +45,12 @@ class Network:
     people: float
     seconds: float
     offline: float = 0.0
+    range_ticks: int = 20
+
+    @property
+    def padding(self) -> Padding:
+        """Grid, clock and tolerance."""
+        return Padding(PADDING.grid, Clock(PADDING.clock.fps, self.range_ticks), PADDING.tolerance)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,7 +70,7 @@ class Network:
     def ranges(self) -> Iterator[OccupancyRange]:
         """What is seen."""
         return activity_ranges(
-            self.cameras, self.people, self.ticks, PADDING.grid, PADDING.clock, 1, self.offline
+            self.cameras, self.people, self.ticks, PADDING.grid, self.padding.clock, 1, self.offline
         )
 
 
@@ -88,9 +94,9 @@ def least_for(tiles: Sequence[Tile]) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 def warm_up(counting: Counting) -> None:
     """Compile, or load, all kernels."""
-    few = Network(6, 2.0, 20)
+    few = Network(6, 2.0, 20, range_ticks=counting.padding.clock.range_ticks)
     tile = Tile(few.names, few.names, counting)
-    padder = Padder(PADDING)
+    padder = Padder(counting.padding)
     for entry in few.ranges():
         for padded in padder.push(entry):
             tile.apply(padded, few.names)

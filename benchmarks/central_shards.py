@@ -6,11 +6,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import ray
 
-from benchmarks.central_runs import PADDING, Network, warm_up
+from benchmarks.central_runs import Network, warm_up
 from sdist_ray.coordinator.instructions import TilePlan
 from sdist_ray.exclusion.batch import BATCH_TICKS
 from sdist_ray.exclusion.tile import Counting, Tile
@@ -72,11 +73,11 @@ def _count_steadily(
         network: what is seen, again and again for as long as it takes.
         apply: has every shard count a range on top of another; what to wait for.
     """
-    ticks = PADDING.clock.range_ticks
+    ticks = network.range_ticks
     batch = BATCH_TICKS // ticks
-    padder = Padder(PADDING)
-    seconds = (1 + BATCHES) * batch * ticks / PADDING.clock.fps + 60
-    source = Network(network.cameras, network.people, seconds).ranges()
+    padder = Padder(network.padding)
+    seconds = (1 + BATCHES) * batch * ticks / network.padding.clock.fps + 60
+    source = replace(network, seconds=seconds).ranges()
     padded = [ready for entry in source for ready in padder.push(entry)][: (1 + BATCHES) * batch]
     waiting: deque[Sequence[Wait]] = deque()
     begun, after = 0.0, None

@@ -172,9 +172,10 @@ def _packed_bytes(rows: int, columns: int, counters: int, demand: Demand) -> flo
 
 
 def _indexed_bytes(cameras: int, demand: Demand) -> float:
-    """The events; to find the links, their ticks by window, and and regions at every tick."""
+    """The events; to find the links, their ticks by window, and regions at every tick."""
     ranges = demand.ticks / demand.range_ticks
-    events = ranges * cameras * VISIT_BYTES * demand.words
+    # A place and a word, which is half as long where that is enough for a range.
+    events = ranges * cameras * (8 if demand.range_ticks <= 32 else VISIT_BYTES) * demand.words
     ticks = 4 * demand.ticks * cameras * demand.people + 8 * cameras * demand.windows
     regions = math.ceil(demand.windows / REGION_WINDOWS)
     # As Search cuts cameras into blocks.

@@ -104,7 +104,7 @@ def mutual_links(directed: DirectedLinks, network: Sequence[str], windows: int) 
     """The pairs that pass in both directions. The order of ``directed`` does not matter.
 
     Args:
-        directed: of all tiles; an ordered pair that two tiles found has the same counts in both.
+        directed: of all tiles, each ordered pair at most once.
         network: all camera ids, sorted.
         windows: windows per camera.
     """
@@ -116,7 +116,7 @@ def mutual_links(directed: DirectedLinks, network: Sequence[str], windows: int) 
         directed.column * total + directed.row,
     )
     ab, ba = np.flatnonzero(forward), np.flatnonzero(~forward)
-    both, in_ab, in_ba = np.intersect1d(key[ab], key[ba], return_indices=True)
+    both, in_ab, in_ba = np.intersect1d(key[ab], key[ba], assume_unique=True, return_indices=True)
     ab, ba = ab[in_ab], ba[in_ba]
     a, b = both // total, both % total
     return Links(
