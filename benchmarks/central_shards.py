@@ -12,16 +12,17 @@ from typing import Any
 import ray
 
 from benchmarks.central_runs import Network, warm_up
+from sdist_ray.coordinator.events import RangeApplied
 from sdist_ray.coordinator.instructions import TilePlan
+from sdist_ray.coordinator.shards import MAX_IN_FLIGHT
 from sdist_ray.exclusion.batch import BATCH_TICKS
 from sdist_ray.exclusion.tile import Counting, Tile
 from sdist_ray.occupancy.padding import PaddedRange, Padder
 from sdist_ray.partition.plan import plan_tiles
 from sdist_ray.runtime.ray.actors import ExclusionShard
+from sdist_ray.runtime.ray.runtime import Actors, RayRuntime
 from sdist_ray.runtime.ray.session import ray_session
 
-IN_FLIGHT = 3
-"""Ranges that a shard may have unanswered, as in a run."""
 BATCHES = 2
 """Timed, after one in which memory is touched for the first time."""
 Wait = Callable[[], Any]
@@ -47,19 +48,26 @@ def count_in_threads(network: Network, counting: Counting, shards: int) -> dict[
 
 
 def count_on_ray(network: Network, counting: Counting, shards: int) -> dict[str, Any]:
-    """Steady counting with an actor per shard, which is given ranges by reference; see _count_steadily."""
+    """Steady counting with an actor per shard, as a run on Ray has them; see _count_steadily."""
     names = network.names
     with ray_session():
         actor = ray.remote(ExclusionShard).options(num_cpus=1)
-        actors = [actor.remote(counting, None) for _ in range(shards)]
-        ray.get([each.attach.remote("benchmark", []) for each in actors])
-        for shard, rows, columns in plan_tiles(names, shards):
-            ray.get(actors[shard].create_tile.remote("benchmark", TilePlan(shard, rows, columns)))
+        actors = Actors((), tuple(actor.remote(counting, None) for _ in range(shards)))
+        runtime = RayRuntime(actors, [])
+        runtime.attach([[]] * shards)
+        for number, (shard, rows, columns) in enumerate(plan_tiles(names, shards)):
+            runtime.create_tile(shard, TilePlan(number, rows, columns))
+        counted: set[tuple[int, int]] = set()
 
         def apply(padded: PaddedRange, after: int | None) -> list[Wait]:
-            handle = ray.put(padded)
-            calls = [each.apply.remote("benchmark", handle, names, after) for each in actors]
-            return [lambda call=call: ray.get(call) for call in calls]  # type: ignore[misc]
+            handle = runtime.publish(padded)
+            for shard in range(shards):
+                runtime.apply(shard, padded.index, handle, names, after)
+            return [lambda: wait_for(padded.index)]
+
+        def wait_for(index: int) -> None:
+            while not all((shard, index) in counted for shard in range(shards)):
+                counted.update((a.shard, a.index) for a in runtime.wait() if isinstance(a, RangeApplied))
 
         return _count_steadily(network, apply) | {"shards": shards}
 
@@ -87,7 +95,7 @@ def _count_steadily(
             begun = time.perf_counter()
         waiting.append(apply(entry, after))
         after = entry.index
-        _wait(waiting, IN_FLIGHT)
+        _wait(waiting, MAX_IN_FLIGHT)
     _wait(waiting, 0)
     spent = time.perf_counter() - begun
     return {"cameras": network.cameras, "fps_per_camera": BATCHES * batch * ticks / spent}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sdist_ray.coordinator import shards
 from sdist_ray.coordinator.events import (
     CameraFailed,
     CameraOpened,
@@ -116,7 +117,12 @@ def test_a_long_silence_is_jumped_over():
     assert [i.through for i in instructions if isinstance(i, Advance)] == [1_000_002]
 
 
-def test_a_shard_is_given_few_ranges_at_a_time_and_a_range_is_released_once():
+@pytest.fixture
+def three_in_flight(monkeypatch):
+    monkeypatch.setattr(shards, "MAX_IN_FLIGHT", 3)
+
+
+def test_a_shard_is_given_few_ranges_at_a_time_and_a_range_is_released_once(three_in_flight):
     coordinator, _ = opened(["a", "b"], shards=2)
     assert coordinator.handle(RangesPadded((0, 1, 2, 3))) == [
         ApplyRange(shard, index, after) for shard in (0, 1) for index, after in ((0, None), (1, 0), (2, 1))
@@ -193,7 +199,7 @@ def test_ranges_are_kept_until_they_are_in_the_older_of_two_snapshots():
     coordinator.validate()
 
 
-def test_a_shard_that_was_lost_is_restored_and_counts_what_came_since():
+def test_a_shard_that_was_lost_is_restored_and_counts_what_came_since(three_in_flight):
     coordinator = counting()
     for index in range(4):
         coordinator.handle(RangeApplied(0, index))
@@ -207,7 +213,7 @@ def test_a_shard_that_was_lost_is_restored_and_counts_what_came_since():
     coordinator.validate()
 
 
-def test_the_others_go_on_while_a_shard_is_restored():
+def test_the_others_go_on_while_a_shard_is_restored(three_in_flight):
     coordinator = counting(shards=2)
     coordinator.handle(ShardLost(0))
     assert of(ApplyRange, coordinator.handle(RangeApplied(1, 0))) == [ApplyRange(1, 3, 2)]

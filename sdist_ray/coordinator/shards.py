@@ -23,9 +23,9 @@ from sdist_ray.coordinator.instructions import (
 )
 from sdist_ray.partition.plan import plan_tiles
 
-MAX_IN_FLIGHT = 3
-"""Ranges that one shard may have unanswered; a snapshot may come on top."""
-MAX_UNCOUNTED = 16
+MAX_IN_FLIGHT = 16
+"""Ranges that one shard may have unanswered, in a few calls; a snapshot may come on top."""
+MAX_UNCOUNTED = 32
 """Padded ranges that may wait for the slowest shard before workers are held back."""
 SNAPSHOTS_KEPT = 2
 MAX_LOSSES = 5

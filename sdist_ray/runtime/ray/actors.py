@@ -51,6 +51,14 @@ class ExclusionShard(ShardHost):
         self._place = SnapshotFolder(place) if place else None
         super().__init__(counting, self._place)
 
+    def apply_all(
+        self, session: str, handles: Sequence[Any], network: Sequence[str], after: int | None
+    ) -> None:
+        """Count ranges, references in a list, one on top of the other; the first on top of ``after``."""
+        for padded in ray.get(list(handles)):
+            self.apply(session, padded, network, after)
+            after = padded.index
+
     def pid(self) -> int:
         """This process."""
         return os.getpid()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from sdist_ray.topology.links import DirectedLinks
 
 # Its process died, or an answer was lost with its node, or it does not know this session any more.
 LOST = (RayActorError, ObjectLostError, Stale)
+MOST_TOGETHER = 8
+"""Ranges that a shard is given with one call, of which it has two at most."""
 # What makes an actor anew may be asked again and again, of the process that Ray starts in its place.
 UNTIL_IT_IS_THERE = {"max_task_retries": -1}
 
@@ -50,11 +53,25 @@ class Setup:
 
 @dataclass(frozen=True)
 class _Call:
-    """A call under way: whose, and what its result means; None where it means nothing."""
+    """A call under way: whose, and what its result means; None where it means nothing.
+
+    ``ranges`` are those that a shard is to count with it.
+    """
 
     worker: int | None
     shard: int | None
     answer: Callable[[Any], Answer] | None
+    ranges: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Due:
+    """A range that a shard is to count as soon as it has little else to do."""
+
+    index: int
+    handle: Any
+    network: Sequence[str]
+    after: int | None
 
 
 class RayRuntime:
@@ -71,10 +88,13 @@ class RayRuntime:
         self._worker_session: dict[int, str] = {}
         self._shard_session: dict[int, str] = {}
         self._pending: dict[Any, _Call] = {}
+        self._due: list[deque[_Due]] = [deque() for _ in actors.shards]
 
     def attach(self, plans: Sequence[Sequence[TilePlan]]) -> list[ShardFound | None]:
         """See Runtime."""
         self._pending.clear()
+        for due in self._due:
+            due.clear()
         self._worker_session.clear()
         for number in range(self.shards):
             self._shard_session[number] = secrets.token_hex(8)
@@ -110,6 +130,7 @@ class RayRuntime:
 
     def create_tile(self, shard: int, plan: TilePlan) -> None:
         """See Runtime."""
+        self._count(shard, 0)
         reference = self._shards[shard].create_tile.remote(self._shard_session[shard], plan)
         self._ask_shard(shard, reference, None)
 
@@ -124,12 +145,28 @@ class RayRuntime:
         return ray.put(padded)
 
     def apply(self, shard: int, index: int, handle: Any, network: Sequence[str], after: int | None) -> None:
-        """See Runtime."""
-        reference = self._shards[shard].apply.remote(self._shard_session[shard], handle, network, after)
-        self._ask_shard(shard, reference, lambda _: RangeApplied(shard, index))
+        """See Runtime. A call costs as much as counting a small range: a busy shard is given several."""
+        self._due[shard].append(_Due(index, handle, network, after))
+        self._count(shard)
+
+    def _count(self, shard: int, few: int = MOST_TOGETHER) -> None:
+        """Have a shard count what is due, if it is idle, or if there are ``few`` and it has but one call."""
+        due = self._due[shard]
+        calls = sum(call.shard == shard and bool(call.ranges) for call in self._pending.values())
+        while due and (not calls or not few or (calls == 1 and len(due) >= few)):
+            network = due[0].network
+            together: list[_Due] = []
+            while due and due[0].network == network and len(together) < MOST_TOGETHER:
+                together.append(due.popleft())
+            reference = self._shards[shard].apply_all.remote(
+                self._shard_session[shard], [d.handle for d in together], network, together[0].after
+            )
+            self._pending[reference] = _Call(None, shard, None, tuple(d.index for d in together))
+            calls += 1
 
     def take_snapshot(self, shard: int) -> None:
         """See Runtime."""
+        self._count(shard, 0)
         reference = self._shards[shard].take_snapshot.remote(self._shard_session[shard])
         self._ask_shard(shard, reference, lambda index: SnapshotTaken(shard, index))
 
@@ -159,6 +196,9 @@ class RayRuntime:
                 continue
             if call.answer is not None:
                 answers.append(call.answer(result))
+            if call.shard is not None:
+                answers += [RangeApplied(call.shard, index) for index in call.ranges]
+                self._count(call.shard)
         return answers
 
     def _forget(self, lost: _Call) -> Answer:
@@ -171,6 +211,7 @@ class RayRuntime:
         if lost.worker is not None:
             return WorkerLost(lost.worker)
         assert lost.shard is not None
+        self._due[lost.shard].clear()
         return ShardLost(lost.shard)
 
     def directed_links(
