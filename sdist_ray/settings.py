@@ -131,6 +131,9 @@ class DetectorSettings:
         )
 
 
+MAX_RECENT_H = 1_000_000
+
+
 @dataclass
 class ExclusionSettings:
     """How it is counted: T_r in seconds, p in ticks.
@@ -181,6 +184,10 @@ class NetworkSettings:
             require(f"runtime.{name}", value, 0 <= value <= 10_000, "0 (automatic) or more")
         every = self.runtime.snapshot_ranges
         require("runtime.snapshot_ranges", every, 0 <= every <= 1_000_000, "0 (never) or more ranges")
+        if self.runtime.snapshots is not None and not self.runtime.snapshots.strip("/ "):
+            raise InputError(
+                f"runtime.snapshots is {self.runtime.snapshots!r}: a folder or a URI would be right, or null"
+            )
         Clock(self.fps, 1)
         Grid(self.grid.columns, self.grid.rows)
         self.detector.foreground(self.fps)
@@ -213,8 +220,10 @@ class TopologyJob(NetworkSettings):
                 "either counters=wide, or store=dense or rle"
             )
         if counting.recent_h is not None:
-            fits = math.isfinite(counting.recent_h) and counting.recent_h > 0
-            require("exclusion.recent_h", counting.recent_h, fits, "hours above 0, or null for all")
+            fits = 0 < counting.recent_h <= MAX_RECENT_H
+            require(
+                "exclusion.recent_h", counting.recent_h, fits, f"0 to {MAX_RECENT_H} hours, or null for all"
+            )
             if counting.store != "indexed":
                 raise InputError(
                     f"exclusion.recent_h needs exclusion.store=indexed, which keeps events: {counting.store} "
@@ -301,7 +310,7 @@ class CapacityJob:
         """Raise InputError where a value is out of its range."""
         if self.cameras is None:
             raise InputError("capacity needs cameras=N")
-        require("cameras", self.cameras, 1 <= self.cameras <= 10_000_000, "1 to 10000000")
+        require("cameras", self.cameras, 1 <= self.cameras <= 1_000_000, "1 to 1000000")
         require("windows", self.windows, 1 <= self.windows <= 65_536, "1 to 65536")
         people = self.people
         require("people", people, 0 <= people <= 1000, "0 to 1000 in view of a camera, on average")
@@ -315,7 +324,7 @@ class CapacityJob:
                 f"store=indexed counts exactly, never counters={self.counters}: "
                 "either counters=wide, or store=dense or rle"
             )
-        require("shards", self.shards, 1 <= self.shards <= 10_000, "1 to 10000")
+        require("shards", self.shards, 1 <= self.shards <= 1000, "1 to 1000")
         Clock.of(self.fps, self.range_s)
 
 

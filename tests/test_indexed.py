@@ -229,6 +229,54 @@ def test_a_bound_that_is_not_monotone_is_made_so():
     assert spare_misses(np.arange(5), least).tolist() == [-1, -1, -1, 2, 2]
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("words_word", lambda a: a | np.uint64(1 << 40)),
+        ("words_word", lambda a: a.astype(np.uint32)),
+        ("words_place", lambda a: a[::-1].copy()),
+        ("words_place", lambda a: a + 10**6),
+        ("words_ends", lambda a: a.astype(float)),
+        ("words_ends", lambda a: a + 1),
+        ("gaps_word", lambda a: a | ~np.uint64(0)),
+        ("seams", lambda a: a + 10**9),
+        ("indexes", lambda a: a[::-1].copy()),
+        ("heads", lambda a: a + 99),
+        ("halo", lambda a: a - 5),
+        ("halo", lambda a: a + 10**6),
+        ("added", lambda a: a * 0),
+        ("added", lambda a: a[:0]),
+    ],
+)
+def test_a_state_that_cannot_be_is_refused(name, change):
+    padding, names = Padding(Grid(4, 3), Clock(), 3), ["a", "b"]
+    tile = Tile(names, names, Counting(padding, "wide", "indexed"))
+    for padded in pad_ranges(activity_ranges(2, 2.0, 200, Grid(4, 3), Clock()), padding):
+        tile.apply(padded, tuple(names))
+    state = dict(tile.store.state())
+    again = Tile(names, names, tile.counting)
+    again.store.load(state)
+    with pytest.raises(ValueError, match=r"ranges|words|gaps|state"):
+        again.store.load({**state, name: change(state[name])})
+
+
+def test_hours_are_forgotten_by_their_time_though_nobody_was_there_in_between():
+    padding, names = Padding(Grid(4, 3), Clock(), 3), ("a", "b")
+    tile = Tile(names, names, Counting(padding, "wide", "indexed", 20))
+    seen = list(activity_ranges(2, 2.0, 660, Grid(4, 3), Clock()))
+    ranges = list(pad_ranges([*seen[:15], *seen[25:]], padding))
+    for padded in ranges:
+        tile.apply(padded, names)
+    newest = Tile(names, names, Counting(padding, "wide", "dense"))
+    for padded in [p for p in ranges if ranges[-1].index - p.index < 20]:
+        newest.apply(padded, names)
+    assert tile.store.evidence.ticks <= 12 * 20
+    row, column = (x.ravel() for x in np.indices((24, 24)))
+    expected, found = newest.store.counts(row, column), tile.store.counts(row, column)
+    np.testing.assert_array_equal(found.opportunities, expected.opportunities)
+    np.testing.assert_array_equal(found.agreements, expected.agreements)
+
+
 def test_byte_counters_are_refused():
     with pytest.raises(ValueError, match="wide, not byte"):
         Tile(["a"], ["a"], Counting(Padding(Grid(), Clock(), 3), "byte", "indexed"))

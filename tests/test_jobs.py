@@ -164,7 +164,9 @@ FILES = ("topology", "source=files", "runtime=local")
         (["topology", "exclusion.counters=nibble"], "byte or wide"),
         (["topology", "exclusion.store=sparse"], "dense or rle or indexed"),
         (["topology", "exclusion.recent_h=2"], "needs exclusion.store=indexed"),
-        (["topology", "exclusion.store=indexed", "exclusion.recent_h=0"], "hours above 0"),
+        (["topology", "exclusion.store=indexed", "exclusion.recent_h=0"], "above 0, at most 1000000"),
+        (["topology", "exclusion.store=indexed", "exclusion.recent_h=1e308"], "above 0, at most 1000000"),
+        (["topology", "runtime.snapshots="], "a folder or a URI would be right"),
         (
             ["topology", "exclusion.store=indexed", "exclusion.counters=byte"],
             "store=indexed counts exactly, never exclusion.counters=byte: either counters=wide, or store",

@@ -131,6 +131,8 @@ class DenseStore:
 
     def load(self, state: State) -> None:
         """See Store."""
+        if set(state) != {"agreements", "opportunities"}:
+            raise ValueError(f"a state of {', '.join(sorted(state))} is not one of a matrix")
         agreements, opportunities = state["agreements"], state["opportunities"]
         if agreements.shape != self.agreements.shape or opportunities.shape != self._opportunities.shape:
             raise ValueError(f"counts of {agreements.shape}, not {self.agreements.shape}")

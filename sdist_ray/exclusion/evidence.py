@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,7 @@ class Evidence:
         self.added = 0
         self._words: deque[SparseWords] = deque()
         self._gaps: deque[SparseWords] = deque()
+        self._indexes: deque[int] = deque()
         # Ranges that were forgotten but for what they pad.
         self._halo = 0
         # y is made from x again, except where x beyond the first or the last range has a part in it.
@@ -90,12 +92,14 @@ class Evidence:
         missing[self._column_camera] = ~part.column_countable & full
         self._gaps.append(SparseWords.of(missing))
         self.added += 1
+        self._indexes.append(part.index)
         self._words.append(self._narrow(self._merge(part.row_occupied, part.column_occupied)))
         if number < self.padding.reach:
             self._head.append((number, self._padded(part)))
         self._tail.append((number, part))
         self._events = None
-        while self.keep and len(self._words) - self._halo > self.keep:
+        # By their time, not by how many there are: ranges in which nobody was there at all never come.
+        while self.keep and part.index - self._indexes[self._halo] >= self.keep:
             self._forget()
 
     def _merge(self, rows: SparseWords, columns: SparseWords) -> SparseWords:
@@ -124,6 +128,7 @@ class Evidence:
         self._halo += 1
         if self._halo > self.padding.reach:
             self._words.popleft()
+            self._indexes.popleft()
             self._gaps.popleft()
             self._halo -= 1
             self._head = [(number - 1, words) for number, words in self._head if number > 0]
@@ -144,6 +149,7 @@ class Evidence:
         seams = [*self._head, *((n, w) for n, w in self._tail if isinstance(w, SparseWords))]
         state: dict[str, npt.NDArray[Any]] = {
             "added": np.array([self.added], dtype=np.int64),
+            "indexes": np.array(self._indexes, dtype=np.int64),
             "halo": np.array([self._halo], dtype=np.int64),
             "heads": np.array([len(self._head)], dtype=np.int64),
             "seams": np.array([number for number, _ in seams], dtype=np.int64),
@@ -160,30 +166,51 @@ class Evidence:
         Raises:
             ValueError: not the state of such a store, or of other cameras.
         """
-        parts: dict[str, list[SparseWords]] = {}
-        limits = {"words": self.cameras * self.padding.grid.windows, "gaps": self.cameras}
-        limits["seam"] = limits["words"]
         try:
-            for name, limit in limits.items():
-                place, word, ends = (state[f"{name}_{field}"] for field in ("place", "word", "ends"))
-                total = int(ends[-1]) if len(ends) else 0
-                if len(place) != total or len(word) != total or (np.diff(ends, prepend=0) < 0).any():
-                    raise ValueError(f"{name} that do not add up")
-                if total and not 0 <= int(place.min()) <= int(place.max()) < limit:
-                    raise ValueError(f"{name} of other cameras")
-                bounds = zip([0, *ends[:-1]], ends, strict=True) if len(ends) else ()
-                parts[name] = [SparseWords(place[a:b].copy(), word[a:b].copy()) for a, b in bounds]
-            numbers = state["seams"].tolist()
-            heads, halo, added = (int(state[name][0]) for name in ("heads", "halo", "added"))
-        except (KeyError, IndexError) as error:
+            self._load(state)
+        except (KeyError, IndexError, TypeError) as error:
             raise ValueError(f"not the state of an indexed store: {error}") from error
-        if len(parts["words"]) != len(parts["gaps"]) or len(numbers) != len(parts["seam"]):
+
+    def _load(self, state: State) -> None:
+        # What the kernels, which do not look at bounds, are given later is checked here.
+        windows = self.cameras * self.padding.grid.windows
+        limits = {"words": windows, "gaps": self.cameras, "seam": windows}
+        parts = {name: self._loaded(state, name, limit) for name, limit in limits.items()}
+        indexes, numbers = state["indexes"].tolist(), state["seams"].tolist()
+        heads, halo, added = (int(state[name][0]) for name in ("heads", "halo", "added"))
+        ranges = len(parts["words"])
+        if not ranges == len(parts["gaps"]) == len(indexes) or len(numbers) != len(parts["seam"]):
             raise ValueError("ranges that do not add up")
-        self.added, self._halo = added, halo
+        if not (
+            0 <= heads <= len(numbers) and 0 <= halo <= min(self.padding.reach, ranges) and ranges <= added
+        ):
+            raise ValueError("ranges that cannot be")
+        if not all(0 <= number < ranges for number in numbers) or sorted(set(indexes)) != indexes:
+            raise ValueError("ranges out of order")
+        self.added, self._halo, self._indexes = added, halo, deque(indexes)
         seams = list(zip(numbers, parts["seam"], strict=True))
         self._words, self._gaps = deque(map(self._narrow, parts["words"])), deque(parts["gaps"])
         self._head, self._tail = seams[:heads], deque(seams[heads:], self._tail.maxlen)
         self._events = None
+
+    def _loaded(self, state: State, name: str, limit: int) -> list[SparseWords]:
+        """Sparse words of some ranges, places below ``limit``."""
+        place, word, ends = (state[f"{name}_{field}"] for field in ("place", "word", "ends"))
+        kinds = [array.dtype.name for array in (place, word, ends)]
+        if kinds != ["int32", "uint64", "int64"]:
+            raise ValueError(f"{name} of {kinds}")
+        bounds = [0, *ends.tolist()]
+        if any(a > b for a, b in pairwise(bounds)) or not bounds[-1] == len(place) == len(word):
+            raise ValueError(f"{name} that do not add up")
+        if len(place) and not 0 <= int(place.min()) <= int(place.max()) < limit:
+            raise ValueError(f"{name} of other cameras")
+        ticks = self.padding.clock.range_ticks
+        if ticks < 64 and (word >> np.uint64(ticks)).any():
+            raise ValueError(f"{name} of ranges that are longer than {ticks} ticks")
+        parts = [SparseWords(place[a:b].copy(), word[a:b].copy()) for a, b in pairwise(bounds)]
+        if any((np.diff(part.place) <= 0).any() for part in parts):
+            raise ValueError(f"{name} out of order")
+        return parts
 
     def _sort(self) -> Events:
         windows, ticks = self.padding.grid.windows, self.padding.clock.range_ticks

@@ -25,7 +25,7 @@ from sdist_ray.partition.effort import (
     range_bytes_per_s,
 )
 from sdist_ray.partition.memory import Demand, readable, tile_bytes
-from sdist_ray.partition.plan import plan_tiles
+from sdist_ray.partition.plan import tile_sizes
 from sdist_ray.settings import CapacityJob
 
 WIDTH = 100
@@ -82,8 +82,7 @@ def capacity(settings: CapacityJob, machine: Machine) -> dict[str, Any]:
 
 def _store(store: str, cameras: int, shards: int, demand: Demand, machine: Machine) -> dict[str, float]:
     """What counting in one store takes."""
-    plan = plan_tiles([str(number) for number in range(cameras)], shards, store)
-    sizes = [(len(tile.rows), len(tile.columns)) for tile in plan]
+    sizes = tile_sizes(cameras, shards, store)
 
     def of_tiles(function: Callable[..., float]) -> list[float]:
         return [function(store, *size, demand, machine) for size in sizes]

@@ -227,6 +227,8 @@ def _keep(settings: RuntimeSettings, output: Path) -> Iterator[Keeping]:
         place = f"{place}/{folder.name.removeprefix('.')}"
         snapshots = SnapshotFolder(place)
         every = settings.snapshot_ranges
+        if every:
+            snapshots.prepare()
         try:
             yield Keeping(folder / "journal.arrow", place if every else None, every)
         finally:

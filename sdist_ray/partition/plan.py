@@ -59,6 +59,14 @@ def plan_tiles(
     ]
 
 
+def tile_sizes(cameras: int, shards: int, store: str = "dense") -> list[tuple[int, int]]:
+    """Rows and columns of the tiles that plan_tiles makes where no activity is known."""
+    return [
+        (last - first, cameras - first if store == "indexed" else cameras)
+        for first, last in cut_evenly(_row_work(cameras, store, None), shards)
+    ]
+
+
 def row_stripes(cameras: Sequence[str], parts: int) -> list[tuple[str, ...]]:
     """The cameras cut into at most ``parts`` runs of nearly equal length, none empty."""
     return [tile.rows for tile in plan_tiles(cameras, parts)]

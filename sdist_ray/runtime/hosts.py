@@ -161,7 +161,7 @@ class ShardHost:
         assert self._counting is not None
         beginning = NEVER if plan.since is None else plan.since
         tile, good = None, [beginning]
-        for index in reversed(self._snapshots.ranges(plan.tile) if self._snapshots else []):
+        for index in reversed(self._found(plan.tile)):
             assert self._snapshots is not None
             try:
                 found = self._snapshots.read(plan.tile, index, plan.rows, plan.columns, self._counting)
@@ -176,6 +176,14 @@ class ShardHost:
         newest = good[-1]
         older = good[-2] if len(good) > 1 else beginning
         return tile or self._new(plan), (older, newest)
+
+    def _found(self, tile: int) -> list[int]:
+        """The ranges of a tile's snapshots; none where their place cannot be read."""
+        try:
+            return self._snapshots.ranges(tile) if self._snapshots else []
+        except OSError as error:
+            log.warning("no snapshots of tile %d: %s", tile, error)
+            return []
 
     def _new(self, plan: TilePlan) -> Tile:
         assert self._counting is not None

@@ -64,6 +64,20 @@ class SnapshotFolder:
         except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(f"runtime.snapshots={place}: {_first_line(error)}") from error
 
+    def prepare(self) -> None:
+        """Make the folder.
+
+        Raises:
+            InputError: it cannot be.
+        """
+        try:
+            self._files.create_dir(self._root, recursive=True)
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(
+                f"runtime.snapshots: {self.place} cannot be made ({_first_line(error)}); "
+                "a folder, or a bucket, that can be written to would be right"
+            ) from error
+
     def write(self, tile: int, snapshot: TileSnapshot) -> None:
         """Write a snapshot aside, give it its name, and remove all but the newest two of the tile.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ray
+from ray.exceptions import RayTaskError
 
 from sdist_ray.errors import InputError
 from sdist_ray.exclusion.tile import Counting
@@ -95,7 +96,9 @@ class CoordinatorActor:
         try:
             pipeline.run()
         except InputError as error:
-            return str(error), pipeline.newest
+            # What comes from a worker is wrapped with where it was raised, which helps no user.
+            cause = error.cause if isinstance(error, RayTaskError) else error
+            return str(cause), pipeline.newest
         return None, pipeline.newest
 
     def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
