@@ -221,9 +221,8 @@ class TopologyJob(NetworkSettings):
             )
         if counting.recent_h is not None:
             fits = 0 < counting.recent_h <= MAX_RECENT_H
-            require(
-                "exclusion.recent_h", counting.recent_h, fits, f"0 to {MAX_RECENT_H} hours, or null for all"
-            )
+            right = f"above 0, at most {MAX_RECENT_H} hours, or null for all"
+            require("exclusion.recent_h", counting.recent_h, fits, right)
             if counting.store != "indexed":
                 raise InputError(
                     f"exclusion.recent_h needs exclusion.store=indexed, which keeps events: {counting.store} "
