@@ -10,14 +10,13 @@ from sdist_ray.exclusion.vector import (
     VECTOR_WORDS,
     all_of,
     both,
-    carry_bit,
     either,
     is_full,
     load,
     store,
-    sum_bit,
     unlike,
 )
+from sdist_ray.exclusion.vertical import add_eight
 
 ONE = np.uint64(1)
 ALL = ~np.uint64(0)
@@ -120,20 +119,7 @@ def rows_that_reach(starts, ticks, spare, rows, misses, passed):  # type: ignore
                     x5 = load(at + (np.uintp(ticks[first + 5]) if left > 5 else zero) * stride)
                     x6 = load(at + (np.uintp(ticks[first + 6]) if left > 6 else zero) * stride)
                     x7 = load(at + zero * stride)
-                t1 = carry_bit(x0, x1, c0)
-                c0 = sum_bit(x0, x1, c0)
-                t2 = carry_bit(x2, x3, c0)
-                c0 = sum_bit(x2, x3, c0)
-                t3 = carry_bit(x4, x5, c0)
-                c0 = sum_bit(x4, x5, c0)
-                t4 = carry_bit(x6, x7, c0)
-                c0 = sum_bit(x6, x7, c0)
-                f1 = carry_bit(t1, t2, c1)
-                c1 = sum_bit(t1, t2, c1)
-                f2 = carry_bit(t3, t4, c1)
-                c1 = sum_bit(t3, t4, c1)
-                carry = carry_bit(f1, f2, c2)
-                c2 = sum_bit(f1, f2, c2)
+                c0, c1, c2, carry = add_eight(c0, c1, c2, x0, x1, x2, x3, x4, x5, x6, x7)
                 if digits > 3:
                     following = both(c3, carry)
                     c3 = unlike(c3, carry)

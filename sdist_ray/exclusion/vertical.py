@@ -30,6 +30,26 @@ MOST_PER_SUM = 63
 ALL = ~np.uint64(0)
 
 
+@numba.njit(inline="always", nogil=True)
+def add_eight(c0, c1, c2, x0, x1, x2, x3, x4, x5, x6, x7):  # type: ignore[no-untyped-def]
+    """Add eight vectors of bits to the three lowest planes; they, and the carry to the fourth."""
+    t1 = carry_bit(x0, x1, c0)
+    c0 = sum_bit(x0, x1, c0)
+    t2 = carry_bit(x2, x3, c0)
+    c0 = sum_bit(x2, x3, c0)
+    t3 = carry_bit(x4, x5, c0)
+    c0 = sum_bit(x4, x5, c0)
+    t4 = carry_bit(x6, x7, c0)
+    c0 = sum_bit(x6, x7, c0)
+    f1 = carry_bit(t1, t2, c1)
+    c1 = sum_bit(t1, t2, c1)
+    f2 = carry_bit(t3, t4, c1)
+    c1 = sum_bit(t3, t4, c1)
+    carry = carry_bit(f1, f2, c2)
+    c2 = sum_bit(f1, f2, c2)
+    return c0, c1, c2, carry
+
+
 @numba.njit(nogil=True, boundscheck=False)
 def add_ticks(bits, ticks, start, stop, lanes, row):  # type: ignore[no-untyped-def]
     """Add the bit vectors of some ticks to a row's counters; kernels.set_column_bits says which is whose.
@@ -61,20 +81,7 @@ def add_ticks(bits, ticks, start, stop, lanes, row):  # type: ignore[no-untyped-
             x5 = load(at + (np.uintp(ticks[first + 5]) if left > 5 else zero) * stride)
             x6 = load(at + (np.uintp(ticks[first + 6]) if left > 6 else zero) * stride)
             x7 = load(at + (np.uintp(ticks[first + 7]) if left > 7 else zero) * stride)
-            t1 = carry_bit(x0, x1, c0)
-            c0 = sum_bit(x0, x1, c0)
-            t2 = carry_bit(x2, x3, c0)
-            c0 = sum_bit(x2, x3, c0)
-            t3 = carry_bit(x4, x5, c0)
-            c0 = sum_bit(x4, x5, c0)
-            t4 = carry_bit(x6, x7, c0)
-            c0 = sum_bit(x6, x7, c0)
-            f1 = carry_bit(t1, t2, c1)
-            c1 = sum_bit(t1, t2, c1)
-            f2 = carry_bit(t3, t4, c1)
-            c1 = sum_bit(t3, t4, c1)
-            carry = carry_bit(f1, f2, c2)
-            c2 = sum_bit(f1, f2, c2)
+            c0, c1, c2, carry = add_eight(c0, c1, c2, x0, x1, x2, x3, x4, x5, x6, x7)
             following = both(c3, carry)
             c3 = unlike(c3, carry)
             carry = both(c4, following)
