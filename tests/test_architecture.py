@@ -13,13 +13,13 @@ FLOORS = {
     "occupancy": 1, "detection": 1, "video": 1,
     "exclusion": 2, "cameras": 2,
     "topology": 3, "simulation": 3, "settings": 3,
-    "partition": 4,
+    "partition": 4, "distancing": 4,
     "coordinator": 5, "report": 5,
     "runtime": 6, "jobs": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
 # Video and detection read a camera's own description; cameras know only the grid.
 SIDEWAYS = {("video", "cameras"), ("detection", "cameras")}
-PURE = ("occupancy", "exclusion", "topology", "partition", "coordinator")
+PURE = ("occupancy", "exclusion", "topology", "partition", "distancing", "coordinator")
 HEAVY = {"ray", "cv2", "hydra", "omegaconf", "pyarrow"}
 
 

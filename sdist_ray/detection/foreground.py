@@ -116,7 +116,7 @@ class ForegroundDetector:
                 self._seen = self._sudden = 0
             return UNAVAILABLE
         self._sudden = 0
-        return Detections(True, self._blobs(foreground))
+        return Detections.of(self._blobs(foreground))
 
     def _working(self, image: Image) -> Binary:
         """The image in grey, shrunk to the working width."""

@@ -1,0 +1,1 @@
+"""Boxes to ground, tracks, pairs, groups and violations."""
