@@ -1,0 +1,1 @@
+"""Who walks together, on the ETH and Hotel sequences."""
