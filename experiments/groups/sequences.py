@@ -58,7 +58,9 @@ def load(folder: Path) -> Sequence:
     frames = []
     for number in np.unique(rows[:, 0]):
         of = rows[rows[:, 0] == number]
-        frames.append((float(number) / SPACING[folder.name] * STEP_S, of[:, 1].astype(np.int64), of[:, [2, 4]]))
+        frames.append(
+            (float(number) / SPACING[folder.name] * STEP_S, of[:, 1].astype(np.int64), of[:, [2, 4]])
+        )
     groups = [[int(word) for word in line.split()] for line in (folder / "groups.txt").open()]
     pairs = {(min(a, b), max(a, b)) for group in groups for a, b in combinations(group, 2) if a != b}
     return with_truth(frames, pairs)

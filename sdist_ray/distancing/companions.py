@@ -29,20 +29,21 @@ class GroupSettings:
             in larger groups slightly more (Zanlungo et al. 2014; Costa 2010).
         distance_spread: standard deviation of the logarithm of that distance: two in three companions are
             0.56 to 1.14 m apart, one in twenty more than 1.4 m. Closer than the median is no less together.
-        strangers_per_m2: how densely strangers stand around a person: a pavement with free flow, 20 m2 a head.
+        strangers_per_m2: how densely strangers stand around a person: a pavement with free flow, 20 m2 each.
             With the two above, distance alone speaks for companions below 1.25 m, the border of Hall's
             personal distance (1966), and against them beyond.
         companion_mps: standard deviation of companions' velocity difference, along an axis: they adapt their
             pace, and sway by 0.1 to 0.2 m/s.
         stranger_mps: the same of two strangers who walk one way. Walking speeds spread by 0.26 m/s
-            (Weidmann 1993), so differences by 0.26 * sqrt(2) = 0.37.
+            (Weidmann 1993), so differences by 0.26 * sqrt(2) = 0.37; their ways are not
+            quite parallel either.
         standing_mps: who is slower stands. A stroll is faster, swaying on the spot slower.
         walking_memory_s: one instant's evidence counts once in so many seconds of walking: what follows
             sooner is not independent of it.
         standing_memory_s: the same where both stand. A stranger who has stopped beside me stays there, so a
             second look says little: standing 0.8 m apart makes a group in about a minute.
         strongest: bounds of one instant's evidence, so that a slip of a track cannot decide.
-        recognise: together from this much evidence on, odds of 30 to 1.
+        recognise: together from this much evidence on: odds of 55 to 1.
         dissolve: no longer together below this.
         lowest: bound of the evidence against: two who pass each other may still turn out to be together.
         highest: bound of the evidence for: two who part are seen to have parted in seconds.
@@ -65,7 +66,7 @@ class GroupSettings:
     walking_memory_s: float = 1.0
     standing_memory_s: float = 30.0
     strongest: float = 2.0
-    recognise: float = 3.5
+    recognise: float = 4.0
     dissolve: float = 0.0
     lowest: float = -3.0
     highest: float = 6.0
@@ -178,7 +179,9 @@ class Looks:
     alike: Floats
 
 
-def look(walkers: Walkers, a: npt.NDArray[np.intp], b: npt.NDArray[np.intp], settings: GroupSettings) -> Looks:
+def look(
+    walkers: Walkers, a: npt.NDArray[np.intp], b: npt.NDArray[np.intp], settings: GroupSettings
+) -> Looks:
     """How much more likely what is seen of pairs is among companions than among strangers.
 
     Distance r: log-normal over the plane around a companion, an even density of strangers; velocity

@@ -13,54 +13,9 @@ from scipy.spatial import cKDTree
 
 from sdist_ray.distancing.companions import GroupSettings, Looks, Motion, Walkers, look
 from sdist_ray.distancing.scene import NO_GROUP, Floats, Ints
+from sdist_ray.distancing.together import Group, Pair, Together
 
 __all__ = ["Group", "GroupFinder", "GroupSettings", "Together"]
-
-Pair = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Together:
-    """A time that two people spent together, during which the distance between them is no violation.
-
-    Attributes:
-        pair: their tracks, ascending.
-        since_s: when they began to keep together.
-        recognised_s: when that was recognised, never before ``since_s``.
-        until_s: when they parted or were last seen; infinite while it lasts.
-        direct: whether they keep close to each other, rather than both to others of their group.
-    """
-
-    pair: Pair
-    since_s: float
-    recognised_s: float
-    until_s: float = math.inf
-    direct: bool = True
-
-    def covers(self, time_s: float) -> bool:
-        """Whether they are together at ``time_s``, as is known now."""
-        return self.since_s <= time_s <= self.until_s
-
-
-@dataclass(frozen=True)
-class Group:
-    """People who are or were together.
-
-    Attributes:
-        number: unique in a run, from 0 on; kept while members come and go.
-        members: tracks of all who ever belonged to it, ascending.
-        since_s: when its first members began to keep together.
-        recognised_s: when that was recognised.
-        until_s: when the last of them parted or were last seen; infinite while it lasts.
-        reason: why they are held to be together, one line.
-    """
-
-    number: int
-    members: tuple[int, ...]
-    since_s: float
-    recognised_s: float
-    until_s: float
-    reason: str
 
 
 @dataclass(slots=True)
@@ -184,6 +139,11 @@ class GroupFinder:
         verdicts = self.verdicts(a, b)
         return bool(verdicts) if time_s is None else any(verdict.covers(time_s) for verdict in verdicts)
 
+    def evidence(self, a: int, b: int) -> float:
+        """What speaks for two people being together at present, nats; 0 for two who have not met."""
+        pair = self._pairs.get((min(a, b), max(a, b)))
+        return 0.0 if pair is None else pair.evidence
+
     @property
     def remembered(self) -> tuple[int, int]:
         """How many tracks and how many pairs are in memory at present."""
@@ -223,7 +183,13 @@ class GroupFinder:
                 del self._pairs[key]
 
     def _add(
-        self, pair: _Acquaintance, time_s: float, distance: float, difference: float, gain: float, alike: float
+        self,
+        pair: _Acquaintance,
+        time_s: float,
+        distance: float,
+        difference: float,
+        gain: float,
+        alike: float,
     ) -> None:
         s = self.settings
         step = min(time_s - pair.last_s, s.longest_step_s)
