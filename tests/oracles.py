@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from sdist_ray.distancing.companions import GroupSettings
+
 
 def pad_in_space(occupied: np.ndarray, columns: int, rows: int) -> np.ndarray:
     """s: bool (ticks, cameras, windows), OR over each window and its 8 neighbours."""
@@ -152,3 +154,44 @@ def update_pixel(
     for mode, (weight, mean, variance) in zip(modes, updated, strict=True):
         mode[:] = [weight * scale, mean, variance]
     return foreground
+
+
+def fading_line(times: list[float], places: np.ndarray, smoothing_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Position and velocity at the last of ``times``: a line through all places, older ones weighing less."""
+    past = np.array(times) - times[-1]
+    root = np.exp(past / smoothing_s) ** 0.5
+    design = np.stack([np.ones_like(past), past], axis=1)
+    line = np.linalg.lstsq(design * root[:, None], places * root[:, None], rcond=None)[0]
+    return line[0], line[1]
+
+
+def companionship(times: list[float], one: np.ndarray, other: np.ndarray, s: GroupSettings) -> list[float]:
+    """Evidence, in nats, that two people who are seen at the same times are together, after each time.
+
+    They never are further apart than they may be, and no gap between two times is long.
+    """
+    total, history, last_s = 0.0, [], None
+    for seen in range(1, len(times) + 1):
+        now = times[seen - 1]
+        if now - times[0] >= s.settle_s:
+            place_a, velocity_a = fading_line(times[:seen], one[:seen], s.smoothing_s)
+            place_b, velocity_b = fading_line(times[:seen], other[:seen], s.smoothing_s)
+            distance = max(math.dist(place_a, place_b), s.distance_m)
+            difference = math.dist(velocity_a, velocity_b)
+            log_normal = math.exp(-0.5 * (math.log(distance / s.distance_m) / s.distance_spread) ** 2) / (
+                distance * s.distance_spread * math.sqrt(2 * math.pi)
+            )
+            gain = math.log(log_normal / (2 * math.pi * distance) / s.strangers_per_m2)
+            standing = max(math.hypot(*velocity_a), math.hypot(*velocity_b)) < s.standing_mps
+            if not standing:
+                for sigma, sign in ((s.companion_mps, 1), (s.stranger_mps, -1)):
+                    density = math.exp(-0.5 * (difference / sigma) ** 2) / (2 * math.pi * sigma**2)
+                    gain += sign * math.log(density)
+            gain = min(max(gain, -s.strongest), s.strongest)
+            if last_s is None:
+                last_s = max(times[0], now - s.longest_step_s)
+            memory = s.standing_memory_s if standing else s.walking_memory_s
+            total = min(max(total + gain * (now - last_s) / memory, s.lowest), s.highest)
+            last_s = now
+        history.append(total)
+    return history

@@ -31,6 +31,7 @@ class _Acquaintance:
     best_s: float = 0.0
     distance_m: float = math.inf
     direct: bool = False
+    direct_s: float = 0.0
     joint_s: float = 0.0
     watched_s: float = 0.0
     distances: float = 0.0
@@ -202,16 +203,19 @@ class GroupFinder:
         if not pair.direct and pair.evidence <= pair.low:
             pair.restart(time_s)
         if not pair.direct and pair.evidence >= s.recognise:
-            pair.direct, pair.high = True, -math.inf
+            pair.direct, pair.direct_s, pair.high = True, time_s, -math.inf
         if pair.direct and pair.evidence >= pair.high:
             pair.high, pair.best_s = pair.evidence, time_s
 
     def _components(self) -> list[tuple[int, ...]]:
-        """Groups of tracks that are together, each ascending, in the order of their first track."""
+        """Groups of tracks that are together, each ascending, in the order of their first track.
+
+        Who found together first comes first, so that a late acquaintance cannot pull a group apart.
+        """
         edges = []
         for key, pair in self._pairs.items():
             if pair.direct and pair.evidence >= self.settings.dissolve:
-                edges.append((-pair.evidence, key))
+                edges.append((pair.direct_s, key))
         part: dict[int, set[int]] = {}
         for _, (a, b) in sorted(edges):
             one, other = part.get(a, {a}), part.get(b, {b})
