@@ -4,8 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from sdist_ray.cameras.calibration import Homography, Pinhole, pinhole_from_xml
-from sdist_ray.cameras.camera import Camera, Mask, merge, read_cameras, without_credentials
+from sdist_ray.cameras.camera import Camera, Mask, merge, without_credentials
+from sdist_ray.cameras.described import read_cameras
+from sdist_ray.cameras.homography import Homography
+from sdist_ray.cameras.pinhole import Pinhole, pinhole_from_xml
 from sdist_ray.detection.foreground import ForegroundDetector, ForegroundSettings
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.grid import Grid
@@ -274,3 +276,24 @@ def test_masked_regions_see_nobody():
         detector.detect(scene(seed=number))
     assert len(detector.detect(scene(person=20, seed=98)).boxes) == 0
     assert len(detector.detect(scene(person=120, seed=99)).boxes) == 1
+
+
+def test_a_soft_shadow_before_the_feet_is_no_part_of_a_person():
+    boxes = {}
+    for trim in (False, True):
+        detector = ForegroundDetector(ForegroundSettings(warmup_frames=20, trim_shadows=trim))
+        for n in range(25):
+            detector.detect(scene(light=140, seed=n))
+        image = scene(light=140, person=60, seed=99)
+        image[90:98, 56:80] = image[90:98, 56:80] * 0.8
+        (boxes[trim],) = detector.detect(image).boxes * [160, 120, 160, 120]
+    assert boxes[False][1] + boxes[False][3] >= 97
+    np.testing.assert_allclose(boxes[True][[0, 1, 3]], [60, 50, 40], atol=1.5)
+    # Who is a little darker than the floor all over is still there.
+    detector = ForegroundDetector(ForegroundSettings(warmup_frames=20, trim_shadows=True))
+    for n in range(25):
+        detector.detect(scene(light=200, seed=n))
+    image = scene(light=200, seed=99)
+    image[50:90, 60:72] = image[50:90, 60:72] * 0.7
+    (box,) = detector.detect(image).boxes * [160, 120, 160, 120]
+    np.testing.assert_allclose(box, [60, 50, 12, 40], atol=1.5)

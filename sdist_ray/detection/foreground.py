@@ -15,7 +15,14 @@ from sdist_ray.detection.mixture import MODES, MixtureModel, MixtureSettings
 from sdist_ray.video.source import Image
 
 Binary = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.int32]
 BACKGROUNDS = ("mixture", "mog2")
+SHADOW = (0.5, 0.98)
+"""A shadow's light, over that of the same place without it."""
+LEAST_SOLID = 0.15
+"""Rows of a blob with less of it that is no shadow are shadow."""
+MOST_SHADOW = 0.3
+"""Of a blob's height; what seems to have more is a dark person."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class ForegroundSettings:
         opening: side of the square that removes specks, 0 for none.
         closing_width, closing_height: rectangle that joins the parts of one person, 0 for none.
         least_area, largest_area: blob sizes that count, as shares of the image.
+        trim_shadows: take shadows before the feet off a blob's lower end; the mixture only.
     """
 
     background: str = "mixture"
@@ -45,6 +53,7 @@ class ForegroundSettings:
     closing_height: int = 9
     least_area: float = 0.0008
     largest_area: float = 0.3
+    trim_shadows: bool = False
 
 
 class BackgroundModel(Protocol):
@@ -116,7 +125,7 @@ class ForegroundDetector:
                 self._seen = self._sudden = 0
             return UNAVAILABLE
         self._sudden = 0
-        return Detections.of(self._blobs(foreground))
+        return Detections.of(self._blobs(foreground, grey))
 
     def _working(self, image: Image) -> Binary:
         """The image in grey, shrunk to the working width."""
@@ -140,7 +149,7 @@ class ForegroundDetector:
         self._watched = max(1, int(np.count_nonzero(~self._ignored)))
         self._seen = self._sudden = 0
 
-    def _blobs(self, foreground: Binary) -> npt.NDArray[np.float32]:
+    def _blobs(self, foreground: Binary, grey: Binary) -> npt.NDArray[np.float32]:
         """Boxes (n, 4), fractions of the image, of the blobs that have a person's size."""
         cleaned: cv2.typing.MatLike = foreground
         if self._opening is not None:
@@ -157,5 +166,34 @@ class ForegroundDetector:
         height, width = foreground.shape
         area = stats[1:, cv2.CC_STAT_AREA] / (width * height)
         fits = (area >= self._settings.least_area) & (area <= self._settings.largest_area)
-        boxes = stats[1:][fits][:, :4] / np.array([width, height, width, height])
+        blobs = stats[1:][fits][:, :4]
+        if self._settings.trim_shadows and isinstance(self._model, MixtureModel):
+            for blob in blobs:
+                self._trim(blob, foreground, grey, self._model)
+        boxes = blobs / np.array([width, height, width, height])
         return np.asarray(boxes, dtype=np.float32)
+
+    def _trim(self, blob: Pixels, foreground: Binary, grey: Binary, model: MixtureModel) -> None:
+        """Take a shadow off the lower end of a blob: left, top, width, height, updated."""
+        left, top, wide, tall = blob.tolist()
+        part = np.s_[top : top + tall, left : left + wide]
+        seen = foreground[part] > 0
+        solid = seen & ~shadowed(grey[part], model.background(left, top, wide, tall))
+        whole = solid.sum(axis=1) > LEAST_SOLID * seen.sum(axis=1)
+        feet = tall - int(np.argmax(whole[::-1]))
+        if not whole.any() or feet < tall * (1 - MOST_SHADOW):
+            return
+        columns = np.flatnonzero(seen[:feet].any(axis=0))
+        blob[:] = left + columns[0], top, columns[-1] - columns[0] + 1, feet
+
+
+def shadowed(grey: Binary, background: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Which pixels are somewhat darker than the background, as in a soft shadow.
+
+    Args:
+        grey: uint8, the image.
+        background: float32, same shape.
+    """
+    light = grey / np.maximum(background, 1.0)
+    low, high = SHADOW
+    return np.asarray((light > low) & (light < high))

@@ -150,3 +150,17 @@ class MixtureModel:
             np.float32(INITIAL_VARIANCE),
         )
         return self._foreground
+
+    def background(self, left: int, top: int, width: int, height: int) -> npt.NDArray[np.float32]:
+        """What a part of the image looks like when nobody is there: the weightiest modes, grey levels.
+
+        Returns:
+            float32 (height, width).
+        """
+        shape = (MODES, *self._foreground.shape)
+        part = (slice(None), slice(top, top + height), slice(left, left + width))
+        weightiest = self.weights.reshape(shape)[part].argmax(axis=0)
+        grey: npt.NDArray[np.float32] = np.take_along_axis(
+            self.means.reshape(shape)[part], weightiest[None], axis=0
+        )[0]
+        return grey

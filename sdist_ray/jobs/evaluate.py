@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sdist_ray.cameras.camera import read_cameras
+from sdist_ray.cameras.described import read_cameras
 from sdist_ray.errors import InputError
 from sdist_ray.jobs.outputs import make_folder, write_json, write_truth
 from sdist_ray.occupancy.grid import Grid

@@ -16,9 +16,9 @@ from sdist_ray.cameras.camera import (
     check_unique,
     common_grid,
     merge,
-    read_cameras,
     without_credentials,
 )
+from sdist_ray.cameras.described import read_cameras
 from sdist_ray.detection.detector import Detector
 from sdist_ray.detection.foreground import ForegroundDetector, ForegroundSettings
 from sdist_ray.errors import InputError

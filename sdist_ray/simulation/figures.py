@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sdist_ray.cameras.calibration import Pinhole
+from sdist_ray.cameras.pinhole import Pinhole
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sdist_ray.cameras.calibration import Pinhole
+from sdist_ray.cameras.pinhole import Pinhole
 from sdist_ray.simulation.layout import SIDES, WALKWAY_WIDTH_M, Layout
 from sdist_ray.simulation.site import Site
 

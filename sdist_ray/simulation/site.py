@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sdist_ray.cameras.calibration import Pinhole
+from sdist_ray.cameras.pinhole import Pinhole
 from sdist_ray.errors import InputError
 from sdist_ray.simulation.layout import Layout, make_layout, mount_cameras, size_for
 from sdist_ray.simulation.people import Walk, walk_people

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from sdist_ray.cameras.calibration import Homography, Pinhole
+from sdist_ray.cameras.homography import Homography
+from sdist_ray.cameras.pinhole import Pinhole
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.simulation.site import SiteSpec, Walk, make_site, walk
