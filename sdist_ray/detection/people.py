@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.cameras.camera import Mask
-from sdist_ray.detection.detector import Detections, PeopleModel
+from sdist_ray.detection.detector import Detections, PeopleModel, RunsOn
+from sdist_ray.detection.neural import NeuralModel, NeuralSettings, load_people_model
 from sdist_ray.video.source import Image
+
+
+@functools.lru_cache(maxsize=4)
+def shared_model(settings: NeuralSettings, threads: int) -> NeuralModel:
+    """The model that all cameras of this process share; see load_people_model."""
+    return load_people_model(settings, threads)
 
 
 class PeopleDetector:
@@ -17,6 +26,12 @@ class PeopleDetector:
         self.model = model
         self._mask = mask or Mask()
         self._ignored: npt.NDArray[np.bool_] | None = None
+
+    @property
+    def runs_on(self) -> RunsOn:
+        """Where the model runs."""
+        warnings = tuple(getattr(self.model, "warnings", ()))
+        return RunsOn(self.model.device, self.model.backend, warnings)
 
     def detect(self, image: Image) -> Detections:
         """See Detector."""
