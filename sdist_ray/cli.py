@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -20,7 +21,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sdist_ray import __version__
 from sdist_ray.errors import InputError
-from sdist_ray.settings import COMMANDS, conf_folder
+from sdist_ray.settings import COMMANDS, POSITIONAL, conf_folder
+from sdist_ray.settings_detector import DETECTORS
 
 USAGE = """\
 sdist-ray: the activity topology of a whole camera network, from its video.
@@ -32,6 +34,7 @@ usage: sdist-ray COMMAND [key=value ...]
   simulate    a site with people and cameras: videos, recording, ground truth
   evaluate    a topology against ground truth
   capacity    the memory, processors and bandwidth that a network would take
+  models      neural detectors: models convert CFG WEIGHTS, models check MODEL IMAGE
 
 sdist-ray COMMAND --help shows a command's settings, --version the version.
 """
@@ -50,14 +53,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments[0] in ("-V", "--version"):
         print(f"sdist-ray {__version__}")
         return 0
-    command = arguments[0]
+    command, overrides = arguments[0], arguments[1:]
+    parts = [name.partition(" ")[2] for name in COMMANDS if name.startswith(f"{command} ")]
+    if parts:
+        if overrides[:1] in ([], ["-h"], ["--help"]):
+            print(USAGE, end="")
+            return 0
+        command, overrides = f"{command} {overrides[0][:60]}", overrides[1:]
     if command not in COMMANDS:
         return _complain(f"no command {command[:60]!r}; there are {', '.join(COMMANDS)}")
     # Hydra then raises what is wrong rather than print its own account of it and exit.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        _run(command, arguments[1:])
+        _run(command, _as_settings(command, overrides))
     except InputError as error:
         return _complain(str(error))
     except (HydraException, OmegaConfBaseException) as error:
@@ -81,8 +90,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: str, overrides: Sequence[str]) -> None:
-    ConfigStore.instance().store(name=f"{command}_schema", node=COMMANDS[command])
-    job = importlib.import_module(f"sdist_ray.jobs.{command}")
+    name = command.replace(" ", "_")
+    ConfigStore.instance().store(name=f"{name}_schema", node=COMMANDS[command])
+    for detector, schema in DETECTORS.items():
+        ConfigStore.instance().store(name=f"{detector}_detector", node=schema)
+    job = importlib.import_module(f"sdist_ray.jobs.{name}")
 
     errors: list[Exception] = []
 
@@ -98,7 +110,7 @@ def _run(command: str, overrides: Sequence[str]) -> None:
             errors.append(error)
 
     decorate: Callable[[Any], Callable[[], None]] = hydra.main(
-        version_base="1.3", config_path=str(conf_folder()), config_name=command
+        version_base="1.3", config_path=str(conf_folder()), config_name=name
     )
     before = sys.argv
     sys.argv = [f"sdist-ray {command}", *overrides]
@@ -108,6 +120,25 @@ def _run(command: str, overrides: Sequence[str]) -> None:
         sys.argv = before
     if errors:
         raise errors[0]
+
+
+def _as_settings(command: str, words: Sequence[str]) -> list[str]:
+    """Plain words as the settings that they stand for."""
+    names = list(POSITIONAL.get(command, ()))
+    if not names:
+        return list(words)
+    settings = []
+    for word in words:
+        if word.startswith("-") or re.match(r"[+~]*[\w.@/]+=", word):
+            settings.append(word)
+        elif names:
+            quoted = word.replace("\\", "\\\\").replace("'", "\\'")
+            settings.append(f"{names.pop(0)}='{quoted}'")
+        else:
+            raise InputError(
+                f"{word[:60]!r} is one word too many (sdist-ray {command} --help shows the usage)"
+            )
+    return settings
 
 
 def _setting_problem(error: Exception, command: str) -> str:

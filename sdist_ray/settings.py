@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
 
-from sdist_ray.detection.foreground import BACKGROUNDS, ForegroundSettings
-from sdist_ray.detection.mixture import MixtureSettings
 from sdist_ray.errors import InputError
 from sdist_ray.exclusion.store import POLICIES
 from sdist_ray.exclusion.tile import STORES
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import MAX_TOLERANCE
+from sdist_ray.settings_detector import DetectorSettings, YoloDetectorSettings, require
 from sdist_ray.simulation.site import SiteSpec
 from sdist_ray.topology.estimators import ESTIMATORS
 
@@ -75,60 +73,6 @@ class RuntimeSettings:
     shards: int = 0
     snapshots: str | None = None
     snapshot_ranges: int = 100
-
-
-@dataclass
-class DetectorSettings:
-    """The foreground detector; see detection.foreground and detection.mixture."""
-
-    kind: str = MISSING
-    background: str = "mixture"
-    learning_rate: float = 0.005
-    match_threshold: float = 2.5
-    background_share: float = 0.85
-    variance_floor: float = 16.0
-    working_width: int = 320
-    warmup_s: float = 3.0
-    sudden_share: float = 0.5
-    sudden_frames: int = 5
-    opening: int = 3
-    closing_width: int = 3
-    closing_height: int = 9
-    least_area: float = 0.0008
-    largest_area: float = 0.3
-
-    def foreground(self, fps: float) -> ForegroundSettings:
-        """The detector's own settings, checked."""
-        require("detector.background", self.background, self.background in BACKGROUNDS, BACKGROUNDS)
-        for name in ("learning_rate", "background_share", "sudden_share", "largest_area"):
-            value = getattr(self, name)
-            require(f"detector.{name}", value, 0 < value <= 1, "above 0 and at most 1")
-        for name in ("match_threshold", "variance_floor"):
-            value = getattr(self, name)
-            require(f"detector.{name}", value, 0 < value < 1e6, "above 0")
-        for name in ("opening", "closing_width", "closing_height"):
-            value = getattr(self, name)
-            require(f"detector.{name}", value, 0 <= value <= 101, "0 to 101 pixels")
-        require("detector.least_area", self.least_area, 0 <= self.least_area < 1, "0 to 1")
-        width = self.working_width
-        require("detector.working_width", width, 16 <= width <= 8192, "16 to 8192 pixels")
-        require("detector.warmup_s", self.warmup_s, 0 <= self.warmup_s <= 3600, "0 to 3600 s")
-        require("detector.sudden_frames", self.sudden_frames, self.sudden_frames >= 1, "1 or more")
-        return ForegroundSettings(
-            background=self.background,
-            mixture=MixtureSettings(
-                self.learning_rate, self.match_threshold, self.background_share, self.variance_floor
-            ),
-            working_width=width,
-            warmup_frames=max(1, round(self.warmup_s * fps)),
-            sudden_share=self.sudden_share,
-            sudden_frames=self.sudden_frames,
-            opening=self.opening,
-            closing_width=self.closing_width,
-            closing_height=self.closing_height,
-            least_area=self.least_area,
-            largest_area=self.largest_area,
-        )
 
 
 MAX_RECENT_H = 1_000_000
@@ -190,7 +134,7 @@ class NetworkSettings:
             )
         Clock(self.fps, 1)
         Grid(self.grid.columns, self.grid.rows)
-        self.detector.foreground(self.fps)
+        self.detector.check()
         if self.source.kind == "files" and not self.source.paths and not self.cameras:
             raise InputError("source=files needs source.paths=[…] or cameras=cameras.yaml")
         if self.source.kind == "recording" and not self.source.path:
@@ -327,22 +271,51 @@ class CapacityJob:
         Clock.of(self.fps, self.range_s)
 
 
+@dataclass
+class ConvertJob:
+    """sdist-ray models convert: Darknet's two files to ONNX."""
+
+    cfg: str | None = None
+    weights: str | None = None
+    output: str | None = None
+
+    def check(self) -> None:
+        """Raise InputError where a value is out of its range."""
+        if not self.cfg or not self.weights:
+            raise InputError("models convert needs two files: sdist-ray models convert CFG WEIGHTS")
+
+
+@dataclass
+class CheckJob:
+    """sdist-ray models check: what a model finds in an image."""
+
+    image: str | None = None
+    output: str | None = None
+    threads: int = 0
+    detector: YoloDetectorSettings = field(default_factory=YoloDetectorSettings)
+
+    def check(self) -> None:
+        """Raise InputError where a value is out of its range."""
+        if not self.detector.model or not self.image:
+            raise InputError("models check needs two files: sdist-ray models check MODEL IMAGE")
+        require("threads", self.threads, 0 <= self.threads <= 1024, "0 (all CPUs) or more")
+        self.detector.check()
+
+
 COMMANDS: dict[str, Any] = {
     "topology": TopologyJob,
     "record": RecordJob,
     "simulate": SimulateJob,
     "evaluate": EvaluateJob,
     "capacity": CapacityJob,
+    "models convert": ConvertJob,
+    "models check": CheckJob,
 }
-
-
-def require(name: str, value: object, holds: bool, right: str | tuple[str, ...]) -> None:
-    """Raise InputError, with what would be right, unless the condition holds."""
-    if isinstance(value, float) and not math.isfinite(value):
-        holds = False
-    if not holds:
-        expected = right if isinstance(right, str) else " or ".join(right)
-        raise InputError(f"{name} is {value!r}, but must be {expected}")
+POSITIONAL: dict[str, tuple[str, ...]] = {
+    "models convert": ("cfg", "weights"),
+    "models check": ("detector.model", "image"),
+}
+"""Settings that a command takes as plain words, in this order."""
 
 
 def conf_folder() -> Path:

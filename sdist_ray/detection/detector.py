@@ -47,6 +47,21 @@ NOTHING = np.empty((0, 4), dtype=np.float32)
 UNAVAILABLE = Detections(False, NOTHING, np.empty(0, dtype=np.float32))
 
 
+@dataclass(frozen=True)
+class RunsOn:
+    """Where a detector's model really runs.
+
+    Attributes:
+        device: "cpu" or "cuda".
+        backend: "onnxruntime" or "opencv".
+        warnings: what was to be had and is not used, a line each.
+    """
+
+    device: str
+    backend: str
+    warnings: tuple[str, ...] = ()
+
+
 class Detector(Protocol):
     """Sees one camera's frames in the order of their capture."""
 

@@ -21,6 +21,8 @@ from sdist_ray.cameras.camera import (
 from sdist_ray.cameras.described import read_cameras
 from sdist_ray.detection.detector import Detector
 from sdist_ray.detection.foreground import ForegroundDetector, ForegroundSettings
+from sdist_ray.detection.neural import NeuralSettings
+from sdist_ray.detection.people import PeopleDetector, shared_model
 from sdist_ray.errors import InputError
 from sdist_ray.exclusion.tile import Counting
 from sdist_ray.jobs.console import progress, say
@@ -43,17 +45,20 @@ from sdist_ray.video.files import find_cameras
 
 @dataclass(frozen=True)
 class VideoFeeds:
-    """Makes the feed of a worker that reads video."""
+    """Makes the feed of a worker that reads video; ``threads`` are what a neural model may use there."""
 
     network: NetworkSpec
     cameras: tuple[Camera, ...]
-    settings: ForegroundSettings
+    settings: ForegroundSettings | NeuralSettings
+    threads: int = 1
 
     def __call__(self) -> Feed:
         """See FeedFactory."""
         return DetectionFeed(self.network, self.cameras, self._detector)
 
     def _detector(self, camera: Camera) -> Detector:
+        if isinstance(self.settings, NeuralSettings):
+            return PeopleDetector(shared_model(self.settings, self.threads), camera.mask)
         return ForegroundDetector(self.settings, camera.mask)
 
 
@@ -163,7 +168,8 @@ def run_network(
         make_feed = RecordingFeeds(network, inputs.recording, feet=recording is not None)
         workers = 1
     else:
-        make_feed = VideoFeeds(network, inputs.cameras, settings.detector.foreground(settings.fps))
+        threads = 1 if where.kind == "ray" else os.cpu_count() or 1
+        make_feed = VideoFeeds(network, inputs.cameras, settings.detector.made(settings.fps), threads)
         workers = min(settings.runtime.workers or where.cpus, len(network.cameras))
     shards = settings.runtime.shards or 1
     if counting is not None:
@@ -197,6 +203,8 @@ def run_network(
         for report in outcome.reports.values():
             for warning in report.warnings:
                 say(f"camera {report.camera}: {warning}")
+        for warning in detector_entry(settings, outcome).get("warnings", ()):
+            say(f"warning: {warning}")
         yield outcome
 
 
@@ -264,7 +272,7 @@ def _keep_on_interrupt(writer: RecordingWriter) -> Any:
 
 def _all_failed(failed: dict[str, str]) -> str:
     problems = [without_credentials(problem) for _, problem in sorted(failed.items())]
-    if len(problems) == 1:
+    if len(set(problems)) == 1:
         return problems[0]
     return f"none of the {len(problems)} cameras can be read; the first: {problems[0]}"
 
@@ -293,6 +301,20 @@ def camera_entries(inputs: Inputs, outcome: Outcome) -> list[dict[str, Any]]:
             }
         )
     return entries
+
+
+def detector_entry(settings: NetworkSettings, outcome: Outcome) -> dict[str, Any]:
+    """The detector's part of summary.json: what really ran, and where."""
+    runs = [report.runs_on for report in outcome.reports.values() if report.runs_on is not None]
+    if not runs:
+        return {"kind": settings.detector.kind, "device": "cpu"}
+    return {
+        "kind": settings.detector.kind,
+        "device": ", ".join(sorted({run.device for run in runs})),
+        "backend": ", ".join(sorted({run.backend for run in runs})),
+        "model": Path(getattr(settings.detector, "model", "")).name,
+        "warnings": sorted({warning for run in runs for warning in run.warnings}),
+    }
 
 
 def write_snapshots(folder: Path, outcome: Outcome) -> None:

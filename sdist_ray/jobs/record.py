@@ -9,6 +9,7 @@ from sdist_ray.errors import InputError
 from sdist_ray.jobs.host import host
 from sdist_ray.jobs.network import (
     camera_entries,
+    detector_entry,
     find_inputs,
     run_network,
     write_snapshots,
@@ -38,6 +39,7 @@ def run(settings: RecordJob, config: str) -> None:
                 "started": start,
                 "seconds": seconds,
                 "source": {"kind": settings.source.kind},
+                "detector": detector_entry(settings, outcome),
                 "runtime": {"name": outcome.network.name, "workers": outcome.network.workers},
                 "grid": {"columns": inputs.network.grid.columns, "rows": inputs.network.grid.rows},
                 "fps": inputs.network.clock.fps,

@@ -15,7 +15,8 @@ from typing import Protocol
 import numpy as np
 
 from sdist_ray.cameras.camera import Camera
-from sdist_ray.detection.detector import Detector
+from sdist_ray.detection.detector import Detector, RunsOn
+from sdist_ray.detection.people import PeopleDetector
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.block import BlockBuilder, Clock, Rows
 from sdist_ray.occupancy.grid import Grid
@@ -61,6 +62,7 @@ class CameraReport:
         bad_frames: frames that could not be decoded.
         detections: people found in all frames.
         snapshot: the frame with the most people in it, BGR.
+        runs_on: where its detector's model runs; None where the detector has no model.
     """
 
     camera: str
@@ -70,6 +72,7 @@ class CameraReport:
     bad_frames: int = 0
     detections: int = 0
     snapshot: Image | None = None
+    runs_on: RunsOn | None = None
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,7 @@ class DetectionFeed:
                     f"{camera.url}: the {grid} grid is finer than the image of {width}x{height} pixels"
                 )
             detector = self._make_detector(camera)
+            report.runs_on = detector.runs_on if isinstance(detector, PeopleDetector) else None
         except InputError as error:
             report.problem = str(error)
             return Opening(camera.id, None, problem=report.problem)
