@@ -23,6 +23,7 @@ from sdist_ray.report.marks import (
     groups_in,
     label,
     paste,
+    paste_between,
     paste_centred,
     ring_around,
     standing_mark,
@@ -215,10 +216,9 @@ class Annotator:
     def _distances(self, canvas: Image, scene: Scene, foot: Points, near: npt.NDArray[np.int64]) -> None:
         # The closest last: where labels overlap, it is the one to read.
         for row in near[:MOST_LABELS][::-1].tolist():
-            x, y = (foot[scene.near[row]].sum(axis=0) // 2).tolist()
-            if 0 <= x < self._size[0] and 0 <= y < self._size[1]:
-                text = distance_text(float(scene.distance[row]), self._look.unit)
-                paste_centred(canvas, tag(text, self._letters, OFFENDER_BGR), (x, y))
+            a, b = foot[scene.near[row]]
+            text = distance_text(float(scene.distance[row]), self._look.unit)
+            paste_between(canvas, tag(text, self._letters, OFFENDER_BGR), a, b, 2 * self._dot)
 
     def _header(self, canvas: Image, people: int, offenders: int, time_s: float) -> None:
         strip = canvas[: self._strip]

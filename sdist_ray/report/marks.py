@@ -31,6 +31,7 @@ FAR = 30_000
 """Pixels; OpenCV's drawing wants coordinates well within 16 bits."""
 
 
+@functools.cache
 def bgr(colour: str, strength: float = 1.0) -> Colour:
     """#rrggbb as OpenCV takes it; ``strength`` below 1 mixes it into the dark ground."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
@@ -110,6 +111,17 @@ def paste_centred(image: Image, tile: Image, centre: tuple[int, int]) -> None:
     left = min(max(centre[0] - width // 2, 0), max(image.shape[1] - width, 0))
     top = min(max(centre[1] - height // 2, 0), max(image.shape[0] - height, 0))
     paste(image, tile, left, top)
+
+
+def paste_between(image: Image, tile: Image, a: Points, b: Points, clear: int) -> None:
+    """Put a tile halfway between two points; below them, by ``clear`` pixels, where it would hide them."""
+    (ax, ay), (bx, by) = a.tolist(), b.tolist()
+    x, y = (ax + bx) // 2, (ay + by) // 2
+    height, width = tile.shape[:2]
+    if abs(ax - bx) < width + clear and abs(ay - by) < height + clear:
+        y = max(ay, by) + clear + height // 2
+    if 0 <= x < image.shape[1] and 0 <= y < image.shape[0] + height:
+        paste_centred(image, tile, (x, y))
 
 
 def within_reach(points: npt.NDArray[np.float64]) -> Points:
