@@ -50,6 +50,7 @@ class ForegroundDetectorSettings(DetectorSettings):
     closing_height: int = 9
     least_area: float = 0.0008
     largest_area: float = 0.3
+    trim_shadows: bool = False
 
     def check(self) -> None:
         """See DetectorSettings."""
@@ -86,6 +87,7 @@ class ForegroundDetectorSettings(DetectorSettings):
             closing_height=self.closing_height,
             least_area=self.least_area,
             largest_area=self.largest_area,
+            trim_shadows=self.trim_shadows,
         )
 
 

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import numpy.typing as npt
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sdist_ray.report.colours import heat, pair_colours, palette_colour
 from sdist_ray.report.graph_picture import draw_graph
 from sdist_ray.report.network import components
+from sdist_ray.report.parts import about, number, picture_uri, settings_rows, share, uri, within, write_page
 from sdist_ray.report.run_folder import Run, read_run, show
-from sdist_ray.report.snapshots import write_aside
 from sdist_ray.report.topology_picture import Drawn, draw_topology
 
-TEMPLATE = "template.html.j2"
+TEMPLATE = "topology.html.j2"
 MOST_EDGE_ROWS = 400
 MOST_CAMERA_ROWS = 1000
-WEBP_QUALITY = 88
 CSS_PIXELS_PER_INCH = 96
 
 
@@ -42,20 +36,15 @@ def write_report(folder: Path) -> Path:
     folder = Path(folder)
     run = read_run(folder)
     drawn = draw_topology(run, folder / "topology.png")
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template(TEMPLATE).render(
+    return write_page(
+        TEMPLATE,
+        folder / "report.html",
         title=show(str(run.summary.get("name") or folder.resolve().name)),
-        about=_about(run),
+        about=about(run.summary),
         figures=_figures(run),
         failed=[camera for camera in run.cameras if camera.status == "failed"],
         evaluation=_evaluation(run.summary.get("evaluation")),
-        topology=_picture_uri(folder / "topology.png"),
+        topology=picture_uri(folder / "topology.png"),
         topology_width=round(drawn.width_inches * CSS_PIXELS_PER_INCH),
         caption=_caption(drawn),
         graph=draw_graph(run),
@@ -63,54 +52,10 @@ def write_report(folder: Path) -> Path:
         all_edges=len(run.edges.links),
         cameras=_camera_rows(run),
         all_cameras=len(run.cameras),
-        settings=_settings(run.summary),
+        settings=settings_rows(run.summary),
         config=run.config,
         version=str(run.summary.get("version") or ""),
     )
-    path = folder / "report.html"
-    # Text from file names may hold surrogates, which no page can.
-    write_aside(path, html.encode("utf-8", "replace"))
-    return path
-
-
-def _number(value: object) -> str:
-    """A number for reading: thousands apart, no more digits than mean something."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "–"
-    if not np.isfinite(value):
-        return "–"
-    if isinstance(value, int) or abs(value) >= 100:
-        return f"{round(value):,}".replace(",", "\u202f")
-    return f"{value:.3g}"
-
-
-def _within(summary: Mapping[str, Any], *keys: str) -> Any:
-    value: Any = summary
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
-
-
-def _about(run: Run) -> str:
-    """When, from what, with what: one line, of what the summary knows."""
-    summary, parts = run.summary, []
-    started = summary.get("started")
-    if isinstance(started, int | float) and not isinstance(started, bool):
-        parts.append(f"{datetime.fromtimestamp(started, UTC):%d %B %Y, %H:%M} UTC")
-    elif started:
-        try:
-            parts.append(f"{datetime.fromisoformat(str(started)):%d %B %Y, %H:%M %Z}".strip())
-        except ValueError:
-            parts.append(str(started))
-    source = summary.get("source")
-    kind = source.get("kind") if isinstance(source, Mapping) else source
-    parts += [f"source {kind}"] if kind else []
-    name = _within(summary, "runtime", "name") or summary.get("runtime")
-    parts += [f"runtime {name}"] if isinstance(name, str) else []
-    seconds = summary.get("seconds")
-    if isinstance(seconds, int | float):
-        parts.append(f"{_number(seconds)} s")
-    return show(" · ".join(parts))
 
 
 def _figures(run: Run) -> list[dict[str, str]]:
@@ -121,19 +66,19 @@ def _figures(run: Run) -> list[dict[str, str]]:
     alone = int((component < 0).sum())
     available = [c.available for c in run.cameras if c.available is not None]
     unavailable = sum(c.unavailable or 0 for c in run.cameras)
-    rate = _within(run.summary, "rates", "frames_per_s")
+    rate = within(run.summary, "rates", "frames_per_s")
     figures = [
-        ("cameras", _number(ok), f"{failed} failed" if failed else "none failed"),
-        ("camera ticks", _number(sum(available)) if available else "–",
-         f"{_share(sum(available), unavailable)} available" if available else ""),
-        ("window links", _number(len(run.links.score)), ""),
-        ("camera edges", _number(len(run.edges.links)),
+        ("cameras", number(ok), f"{failed} failed" if failed else "none failed"),
+        ("camera ticks", number(sum(available)) if available else "–",
+         f"{share(sum(available), unavailable)} available" if available else ""),
+        ("window links", number(len(run.links.score)), ""),
+        ("camera edges", number(len(run.edges.links)),
          f"{int(run.edges.transit.sum())} by transit" if run.edges.transit.any() else ""),
-        ("components", _number(int(component.max(initial=-1)) + 1),
+        ("components", number(int(component.max(initial=-1)) + 1),
          f"{alone} camera{'s' if alone != 1 else ''} alone" if alone else ""),
     ]  # fmt: skip
     if rate is not None:
-        figures.append(("frames / s", _number(rate), ""))
+        figures.append(("frames / s", number(rate), ""))
     return [{"name": n, "value": v, "remark": r} for n, v, r in figures]
 
 
@@ -141,7 +86,7 @@ def _caption(drawn: Drawn) -> str:
     """What the reader of the topology picture sees, and how much of the run is on it."""
     part = drawn.links < drawn.all_links
     shown = (
-        f"{_number(drawn.links)} of {_number(drawn.all_links)} links are drawn:"
+        f"{number(drawn.links)} of {number(drawn.all_links)} links are drawn:"
         " strong ones, spread over the windows."
     )
     sentences = [
@@ -150,19 +95,13 @@ def _caption(drawn: Drawn) -> str:
         shown if part else "All links are drawn." if drawn.links else "No links were found.",
     ]
     if drawn.cameras < drawn.all_cameras:
-        sentences.append(
-            f"The {drawn.cameras} most linked of {_number(drawn.all_cameras)} cameras are shown."
-        )
+        sentences.append(f"The {drawn.cameras} most linked of {number(drawn.all_cameras)} cameras are shown.")
     sentences += [
         "The dot beside a name tells the connected component; cameras related to none are pale.",
         "A dashed curve is a way that people walk between views that share nothing.",
         "A view without a picture shows how often its windows were occupied.",
     ]
     return " ".join(sentences)
-
-
-def _share(part: int, rest: int) -> str:
-    return f"{100 * part / (part + rest):.1f} %" if part + rest else "–"
 
 
 def _evaluation(evaluation: object) -> list[dict[str, Any]]:
@@ -179,7 +118,7 @@ def _evaluation(evaluation: object) -> list[dict[str, Any]]:
                 if isinstance(value := scores.get(key), int | float) and np.isfinite(value)
             ]
             others = [
-                f"{key.replace('_', ' ')} {_number(value)}"
+                f"{key.replace('_', ' ')} {number(value)}"
                 for key, value in scores.items()
                 if key not in ("precision", "recall") and isinstance(value, int | float)
             ]
@@ -200,7 +139,7 @@ def _edge_rows(run: Run) -> list[dict[str, Any]]:
                 "b": run.cameras[int(edges.camera_b[edge])].id,
                 "kind": "transit" if edges.transit[edge] else "overlap",
                 "time": f"{mean:.1f} s" if np.isfinite(mean) else "",
-                "links": _number(int(edges.links[edge])),
+                "links": number(int(edges.links[edge])),
                 "percent": round(100 * int(edges.links[edge]) / most, 1),
                 "score": f"{float(edges.score[edge]):.3f}",
             }
@@ -220,8 +159,8 @@ def _camera_rows(run: Run) -> list[dict[str, Any]]:
     positive = run.occupied[run.occupied > 0] if run.occupied is not None else np.empty(0)
     most = float(np.quantile(positive, 0.98)) if len(positive) else 1.0
     rows = []
-    for number in order[:MOST_CAMERA_ROWS]:
-        camera, part = run.cameras[number], int(component[number])
+    for place in order[:MOST_CAMERA_ROWS]:
+        camera, part = run.cameras[place], int(component[place])
         known = camera.available is not None
         total = (camera.available or 0) + (camera.unavailable or 0)
         percent = 100 * (camera.available or 0) / total if total else 0.0
@@ -230,51 +169,13 @@ def _camera_rows(run: Run) -> list[dict[str, Any]]:
                 "state": camera,
                 "colour": palette_colour(part) if part >= 0 else "#cfd5dc",
                 "component": str(part + 1) if part >= 0 else "–",
-                "neighbours": int(degree[number]),
-                "frames": _number(camera.frames),
+                "neighbours": int(degree[place]),
+                "frames": number(camera.frames),
                 "available": f"{percent:.1f} %" if known and total else "–",
                 "percent": round(percent, 1),
                 "heat": None
                 if run.occupied is None
-                else _uri(heat(run.occupied[number], run.grid.columns, most), ".png"),
+                else uri(heat(run.occupied[place], run.grid.columns, most), ".png"),
             }
         )
     return rows
-
-
-def _settings(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The run's settings, of what the summary knows."""
-    grid = summary.get("grid")
-    rows = [
-        (key, show(_number(value) if isinstance(value, float) else str(value)))
-        for key in ("command", "fps", "tolerance", "threshold", "estimator", "backend", "device")
-        if isinstance(value := summary.get(key), str | int | float)
-    ]
-    if isinstance(grid, Mapping):
-        rows.append(("grid", f"{grid.get('columns', '?')} × {grid.get('rows', '?')} windows"))
-    for group in ("runtime", "rates"):
-        values = summary.get(group)
-        if isinstance(values, Mapping):
-            scalars = {k: v for k, v in values.items() if isinstance(v, str | int | float)}
-            shown = (f"{k.replace('_', ' ')} {v if isinstance(v, str) else _number(v)}"
-                     for k, v in scalars.items())  # fmt: skip
-            rows.append((group, show(", ".join(shown))))
-    return rows
-
-
-def _picture_uri(path: Path) -> str:
-    """The picture for the page: a tenth of the PNG's bytes, and no difference to the eye."""
-    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f"{path}: just written and not readable")
-    # WebP holds no side longer than 16383 pixels.
-    if max(image.shape) > 16_000:
-        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
-    return _uri(cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8), ".webp")
-
-
-def _uri(image_rgb: npt.NDArray[np.uint8], kind: str) -> str:
-    bgr = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
-    quality = [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY] if kind == ".webp" else []
-    _, data = cv2.imencode(kind, bgr, quality)
-    return f"data:image/{kind[1:]};base64," + base64.b64encode(data.tobytes()).decode("ascii")

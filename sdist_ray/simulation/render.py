@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.cameras.pinhole import Pinhole
-from sdist_ray.errors import InputError
 from sdist_ray.simulation.figures import (
     FOOT,
     SHIFT,
@@ -26,6 +25,7 @@ from sdist_ray.simulation.figures import (
 from sdist_ray.simulation.people import Walk
 from sdist_ray.simulation.scenery import draw_scenery
 from sdist_ray.simulation.site import Site
+from sdist_ray.video.writer import VideoWriter
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -45,38 +45,24 @@ def render_camera(
     path: Path,
     on_frame: Callable[[int], None] | None = None,
 ) -> None:
-    """Write one camera's video as MP4, at the site's frame rate; whole or not at all.
+    """Write one camera's video at the site's frame rate; whole or not at all.
 
     Args:
         site: the site.
         walk: its people.
         camera_index: index of the camera in the site.
-        path: the file to write, ``*.mp4``; its folder must exist.
+        path: the file to write, ``*.mp4``; its folder must exist. See VideoWriter.
         on_frame: called after each frame with the number of frames written so far.
 
     Raises:
         InputError: the file cannot be written.
     """
-    if path.suffix != ".mp4":
-        raise InputError(f"{path}: a video's name must end in .mp4")
-    partial = path.with_name(f".partial-{path.name}")
     spec = site.spec
-    codec = cv2.VideoWriter.fourcc(*"mp4v")
-    writer = cv2.VideoWriter(str(partial), codec, spec.fps, (spec.image_width, spec.image_height), True)
-    try:
-        if not writer.isOpened():
-            raise InputError(f"{path}: cannot be written; its folder must exist and be writable")
-        for number, frame in enumerate(render_frames(site, walk, camera_index), start=1):
+    with VideoWriter(path, spec.fps, (spec.image_width, spec.image_height)) as writer:
+        for frame in render_frames(site, walk, camera_index):
             writer.write(frame)
             if on_frame is not None:
-                on_frame(number)
-        writer.release()
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    finally:
-        writer.release()
-        partial.unlink(missing_ok=True)
+                on_frame(writer.frames)
 
 
 def render_frames(site: Site, walk: Walk, camera_index: int) -> Iterator[Image]:

@@ -1,4 +1,4 @@
-"""Frames in: video files and image folders, one contract for all."""
+"""Frames in: video files and image folders, one contract for all. Frames out: whole files."""
 
 import os
 
