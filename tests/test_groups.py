@@ -160,7 +160,10 @@ def test_two_who_part_and_meet_again_have_two_verdicts():
     first, second = finder.verdicts(1, 2)
     assert first.until_s < times[0] + 18 < times[0] + 40 < second.since_s < second.recognised_s
     assert second.until_s == math.inf
-    assert [group.number for group in finder.records] == [0, 1]
+    assert [(g.number, g.since_s, g.until_s) for g in finder.records] == [
+        (0, first.since_s, first.until_s),
+        (1, second.since_s, math.inf),
+    ]
 
 
 def test_a_group_ends_when_its_tracks_are_gone():

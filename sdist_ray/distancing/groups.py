@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -26,11 +26,10 @@ class _Acquaintance:
     since_s: float
     evidence: float = 0.0
     alike: float = 0.0
-    low: float = 0.0
-    high: float = 0.0
-    best_s: float = 0.0
+    sure_s: float = 0.0
     distance_m: float = math.inf
     direct: bool = False
+    parting: bool = False
     direct_s: float = 0.0
     joint_s: float = 0.0
     watched_s: float = 0.0
@@ -40,12 +39,12 @@ class _Acquaintance:
 
     def restart(self, time_s: float) -> None:
         """From here on they may begin to keep together."""
-        self.since_s, self.low = time_s, self.evidence
+        self.since_s = time_s
         self.watched_s = self.distances = self.differences = 0.0
 
     def end_s(self) -> float:
-        """When they were last known to be together."""
-        return self.best_s if self.direct and self.best_s > self.since_s else self.last_s
+        """When they were last together: once they part, when that was last certain."""
+        return self.sure_s if self.parting else self.last_s
 
 
 @dataclass(slots=True)
@@ -53,8 +52,7 @@ class _Party:
     """A group that lasts."""
 
     group: Group
-    last_s: float
-    now: tuple[int, ...] = field(default=())
+    now: tuple[int, ...]
 
 
 class GroupFinder:
@@ -63,8 +61,8 @@ class GroupFinder:
     Two people who come near each other are an acquaintance: every look at them adds evidence that they are
     together or takes some away (:func:`~sdist_ray.distancing.companions.look`), in proportion to the time
     since the last look, so the frame rate does not matter. At ``recognise`` they are together, below
-    ``dissolve`` no longer. As in a CUSUM test (Page 1954) they began to keep together when the evidence was
-    lowest and parted when it was last highest.
+    ``dissolve`` no longer. They began to keep together when the evidence was last against it, and parted when
+    it last sufficed: both become known later than they happened.
 
     Groups are the connected components of such pairs. A pair does not join two parts, though, where most
     pairs across the two are far apart or move differently: two groups that meet stay two.
@@ -200,12 +198,13 @@ class GroupFinder:
         pair.watched_s += step
         pair.distances += distance * step
         pair.differences += difference * step
-        if not pair.direct and pair.evidence <= pair.low:
+        if not pair.direct and pair.evidence <= s.dissolve:
             pair.restart(time_s)
         if not pair.direct and pair.evidence >= s.recognise:
-            pair.direct, pair.direct_s, pair.high = True, time_s, -math.inf
-        if pair.direct and pair.evidence >= pair.high:
-            pair.high, pair.best_s = pair.evidence, time_s
+            pair.direct, pair.direct_s = True, time_s
+        if pair.evidence >= s.recognise:
+            pair.sure_s = time_s
+        pair.parting = pair.direct and pair.evidence < s.dissolve
 
     def _components(self) -> list[tuple[int, ...]]:
         """Groups of tracks that are together, each ascending, in the order of their first track.
@@ -214,7 +213,7 @@ class GroupFinder:
         """
         edges = []
         for key, pair in self._pairs.items():
-            if pair.direct and pair.evidence >= self.settings.dissolve:
+            if pair.direct and not pair.parting:
                 edges.append((pair.direct_s, key))
         part: dict[int, set[int]] = {}
         for _, (a, b) in sorted(edges):
@@ -247,9 +246,9 @@ class GroupFinder:
         for key, pair in self._pairs.items():
             a, b = key
             one = part_of.get(a, -1) == part_of.get(b, -2)
-            if pair.direct and pair.evidence < self.settings.dissolve:
+            if pair.parting:
                 self._part(key, pair)
-                pair.direct = False
+                pair.direct = pair.parting = False
                 pair.restart(time_s)
             elif pair.direct and one:
                 if pair.verdict is None or not pair.verdict.direct:
@@ -269,7 +268,8 @@ class GroupFinder:
     def _part(self, key: Pair, pair: _Acquaintance) -> None:
         if pair.verdict is not None:
             until_s = max(pair.end_s(), pair.verdict.since_s)
-            self._parted[key] = (*self._parted.pop(key, ()), replace(pair.verdict, until_s=until_s))
+            before = self._parted.pop(key, ())[-self.settings.kept :]
+            self._parted[key] = (*before, replace(pair.verdict, until_s=until_s))
             pair.verdict = None
             while len(self._parted) > self.settings.kept:
                 self._parted.popitem(last=False)
@@ -292,20 +292,20 @@ class GroupFinder:
             self._note(time_s, number, part)
         for number in [n for n in self._parties if n not in set(self._number.values())]:
             party = self._parties.pop(number)
-            self._ended[number] = replace(party.group, until_s=party.last_s)
+            ends = [v.until_s for key in combinations(party.now, 2) for v in self._parted.get(key, ())[-1:]]
+            until_s = max((end_s for end_s in ends if end_s >= party.group.since_s), default=time_s)
+            self._ended[number] = replace(party.group, until_s=until_s)
             if len(self._ended) > self.settings.kept:
                 self._ended.popitem(last=False)
 
     def _note(self, time_s: float, number: int, part: tuple[int, ...]) -> None:
         pairs = [pair for key in combinations(part, 2) if (pair := self._pairs.get(key)) and pair.direct]
-        last_s = max(pair.end_s() for pair in pairs)
         party = self._parties.get(number)
         if party is None:
             since_s = min(pair.since_s for pair in pairs)
             group = Group(number, part, since_s, time_s, math.inf, _reason(part, pairs))
-            self._parties[number] = _Party(group, last_s, part)
+            self._parties[number] = _Party(group, part)
             return
-        party.last_s = max(party.last_s, last_s)
         if part != party.now:
             members = tuple(sorted({*party.group.members, *part}))
             reason = _reason(part, pairs) if len(part) > len(party.now) else party.group.reason
