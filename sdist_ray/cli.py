@@ -21,15 +21,17 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sdist_ray import __version__
 from sdist_ray.errors import InputError
-from sdist_ray.settings import COMMANDS, POSITIONAL, conf_folder
+from sdist_ray.commands import COMMANDS, POSITIONAL
+from sdist_ray.settings import conf_folder
 from sdist_ray.settings_detector import DETECTORS
 
 USAGE = """\
-sdist-ray: the activity topology of a whole camera network, from its video.
+sdist-ray: the activity topology of a whole camera network, and distances between people, from its video.
 
 usage: sdist-ray COMMAND [key=value ...]
 
   topology    video or a recording in, the activity topology out; simulates a site if given nothing
+  distancing  video in; who was too close to whom, annotated video, and the view from above
   record      video in, an occupancy recording out
   simulate    a site with people and cameras: videos, recording, ground truth
   evaluate    a topology against ground truth

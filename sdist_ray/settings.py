@@ -302,22 +302,6 @@ class CheckJob:
         self.detector.check()
 
 
-COMMANDS: dict[str, Any] = {
-    "topology": TopologyJob,
-    "record": RecordJob,
-    "simulate": SimulateJob,
-    "evaluate": EvaluateJob,
-    "capacity": CapacityJob,
-    "models convert": ConvertJob,
-    "models check": CheckJob,
-}
-POSITIONAL: dict[str, tuple[str, ...]] = {
-    "models convert": ("cfg", "weights"),
-    "models check": ("detector.model", "image"),
-}
-"""Settings that a command takes as plain words, in this order."""
-
-
 def conf_folder() -> Path:
     """The configuration: beside the modules when installed, beside the package in a checkout.
 

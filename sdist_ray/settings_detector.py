@@ -34,7 +34,10 @@ class DetectorSettings:
 
 @dataclass
 class ForegroundDetectorSettings(DetectorSettings):
-    """The foreground detector; see detection.foreground and detection.mixture."""
+    """The foreground detector; see detection.foreground and detection.mixture.
+
+    ``trim_shadows`` of None: where metres are measured, but not where windows are learnt.
+    """
 
     background: str = "mixture"
     learning_rate: float = 0.005
@@ -50,7 +53,7 @@ class ForegroundDetectorSettings(DetectorSettings):
     closing_height: int = 9
     least_area: float = 0.0008
     largest_area: float = 0.3
-    trim_shadows: bool = False
+    trim_shadows: bool | None = None
 
     def check(self) -> None:
         """See DetectorSettings."""
@@ -87,7 +90,7 @@ class ForegroundDetectorSettings(DetectorSettings):
             closing_height=self.closing_height,
             least_area=self.least_area,
             largest_area=self.largest_area,
-            trim_shadows=self.trim_shadows,
+            trim_shadows=bool(self.trim_shadows),
         )
 
 

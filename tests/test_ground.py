@@ -101,7 +101,7 @@ def test_nobody_is_nowhere():
 
 def test_pixels_are_the_reports_first_prototype():
     located = PixelGround(SIZE).locate(np.array([[100.0, 50, 40, 100]]))
-    np.testing.assert_allclose(located.points, [[120, -149]])
+    np.testing.assert_allclose(located.points, [[120, 149]])
 
 
 def test_half_the_height_is_twice_as_far():

@@ -26,8 +26,8 @@ CALIBRATIONS = ("pixel", "perspective", "homography", "pinhole")
 
 def read_calibration(
     value: object, folder: Path, where: str
-) -> tuple[Calibration | None, Perspective | None]:
-    """A ground map, or what stands in for one; neither where the kind is pixel or nothing is said.
+) -> tuple[str | None, Calibration | None, Perspective | None]:
+    """What kind of calibration it is, and the ground map, or what stands in for one.
 
     Args:
         value: a mapping with a ``kind``, or the path of a YAML file that holds one.
@@ -38,7 +38,7 @@ def read_calibration(
         InputError: not such a mapping, or its numbers cannot be.
     """
     if value is None:
-        return None, None
+        return None, None, None
     if isinstance(value, str):
         path = folder / value
         value, folder, where = read_yaml(path), path.parent, f"{where}: {path}"
@@ -47,14 +47,14 @@ def read_calibration(
         raise InputError(f"{where}: calibration needs a kind, one of {', '.join(CALIBRATIONS)}")
     try:
         if kind == "homography":
-            return _homography(value), None
+            return kind, _homography(value), None
         if kind == "pinhole":
-            return _pinhole(value, folder), None
+            return kind, _pinhole(value, folder), None
         if kind == "perspective":
-            return None, _perspective(value)
+            return kind, None, _perspective(value)
     except InputError as error:
         raise InputError(f"{where}: calibration: {error}") from error
-    return None, None
+    return kind, None, None
 
 
 def rectangle(lengths_m: tuple[float, float]) -> Points:

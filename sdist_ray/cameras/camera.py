@@ -62,6 +62,7 @@ class Camera:
         mask: what detection ignores.
         calibration: image to ground, None where unknown.
         perspective: how far a person is, from how tall the box is; None where unknown.
+        kind: which of "pixel", "perspective", "homography" and "pinhole" was said; None for none.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Camera:
     mask: Mask = field(default_factory=Mask)
     calibration: Calibration | None = None
     perspective: Perspective | None = None
+    kind: str | None = None
 
 
 def without_credentials(url: str) -> str:

@@ -54,7 +54,7 @@ def _camera(entry: object, path: Path, number: int) -> Camera:
     fps = None if entry.get("fps") is None else read_number(entry["fps"], f"{where}: fps")
     if fps is not None and not 0 < fps <= 1000:
         raise InputError(f"{where}: fps must be above 0 and at most 1000, not {fps}")
-    calibration, perspective = read_calibration(entry.get("calibration"), path.parent, where)
+    kind, calibration, perspective = read_calibration(entry.get("calibration"), path.parent, where)
     return Camera(
         id=identity,
         url=url,
@@ -64,6 +64,7 @@ def _camera(entry: object, path: Path, number: int) -> Camera:
         mask=_mask(entry.get("mask"), path.parent, where),
         calibration=calibration,
         perspective=perspective,
+        kind=kind,
     )
 
 

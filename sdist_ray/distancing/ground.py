@@ -27,8 +27,8 @@ HEIGHT_SPREAD = 0.06
 """Standard deviation of people's heights over their mean."""
 REPORT_FOOT = 0.99
 """The report's foot point: boxes overshoot the shoes."""
-FARTHEST_M_PER_PX = 0.5
-LATERAL_VIEW_M = 40.0
+FARTHEST_M_PER_PX = 0.15
+FARTHEST_M = 30.0
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,22 @@ class Located:
 
 
 class Ground(Protocol):
-    """Turns boxes into places.
+    """Turns boxes into places."""
 
-    Attributes:
-        method: "pixel", "perspective", "homography" or "pinhole".
-        unit: "m" or "px".
-        view: float64 (k, 2), corners of what the camera sees, in ``unit``.
-    """
+    @property
+    def method(self) -> str:
+        """pixel, perspective, homography or pinhole."""
+        ...
 
-    method: str
-    unit: str
-    view: Floats
+    @property
+    def unit(self) -> str:
+        """m or px."""
+        ...
+
+    @property
+    def view(self) -> Floats:
+        """Corners of what the camera sees, float64 (k, 2), in ``unit``."""
+        ...
 
     def locate(self, boxes: Floats) -> Located:
         """Places of boxes, float64 (n, 4)."""
@@ -78,13 +83,13 @@ class PixelGround:
 
     @property
     def view(self) -> Floats:
-        """See Ground. Upside down, because images count rows from the top."""
+        """See Ground."""
         width, height = self.image_size
-        return np.array([[0, -height], [width, -height], [width, 0], [0, 0]], dtype=np.float64)
+        return np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64)
 
     def locate(self, boxes: Floats) -> Located:
-        """See Ground; y is negative, so that up is up."""
-        points = np.column_stack([boxes[:, 0] + boxes[:, 2] / 2, -boxes[:, 1] - REPORT_FOOT * boxes[:, 3]])
+        """See Ground; y runs down, as in the image."""
+        points = np.column_stack([boxes[:, 0] + boxes[:, 2] / 2, boxes[:, 1] + REPORT_FOOT * boxes[:, 3]])
         across, down = box_noise(boxes, self.image_size)
         covariance = np.zeros((len(boxes), 2, 2))
         covariance[:, 0, 0], covariance[:, 1, 1] = across**2, down**2
@@ -107,8 +112,8 @@ class PerspectiveGround:
     @property
     def view(self) -> Floats:
         """See Ground."""
-        across = LATERAL_VIEW_M / 2 / self.perspective.focal_share
-        return np.array([[0.0, 0.0], [across, LATERAL_VIEW_M], [-across, LATERAL_VIEW_M]])
+        across = FARTHEST_M / 2 / self.perspective.focal_share
+        return np.array([[0.0, 0.0], [across, FARTHEST_M], [-across, FARTHEST_M]])
 
     def locate(self, boxes: Floats) -> Located:
         """See Ground."""
@@ -183,7 +188,7 @@ def box_noise(boxes: Floats, image_size: tuple[int, int]) -> tuple[Floats, Float
 
 
 def ground_view(calibration: Calibration) -> Floats:
-    """The ground that a camera sees: corners (k, 2), metres, as far as a pixel is less than half a metre."""
+    """The ground that a camera sees: corners (k, 2), metres, as far as a pixel tells something."""
     width, height = calibration.image_size
     rows = np.linspace(height - 1, 0, 50)
     left, right = (calibration.to_ground(np.column_stack([np.full(50, x), rows])) for x in (0.0, width - 1.0))

@@ -13,12 +13,9 @@ from typing import Any
 
 from sdist_ray.cameras.camera import (
     Camera,
-    check_unique,
     common_grid,
-    merge,
     without_credentials,
 )
-from sdist_ray.cameras.described import read_cameras
 from sdist_ray.detection.detector import Detector
 from sdist_ray.detection.foreground import ForegroundDetector, ForegroundSettings
 from sdist_ray.detection.neural import NeuralSettings
@@ -27,7 +24,7 @@ from sdist_ray.errors import InputError
 from sdist_ray.exclusion.tile import Counting
 from sdist_ray.jobs.console import progress, say
 from sdist_ray.jobs.host import Host
-from sdist_ray.jobs.simulate import render_videos, write_site
+from sdist_ray.jobs.sources import find_videos
 from sdist_ray.occupancy.block import Clock, Rows
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.recording import RecordingWriter, open_recording
@@ -39,8 +36,6 @@ from sdist_ray.runtime.feeds import CameraReport, DetectionFeed, Feed, NetworkSp
 from sdist_ray.runtime.network import Network, Progress, Tally
 from sdist_ray.runtime.snapshots import SnapshotFolder
 from sdist_ray.settings import NetworkSettings, RuntimeSettings
-from sdist_ray.simulation.site import make_site, walk
-from sdist_ray.video.files import find_cameras
 
 
 @dataclass(frozen=True)
@@ -99,39 +94,16 @@ def find_inputs(settings: NetworkSettings, range_s: float, folder: Path, where: 
         InputError: nothing to read, two cameras with one id, or a file of settings that is wrong.
     """
     grid = Grid(settings.grid.columns, settings.grid.rows)
-    described = read_cameras(Path(settings.cameras)) if settings.cameras else []
     if settings.source.kind == "recording":
         recording = open_recording(Path(settings.source.path or ""))
         clock = Clock.of(recording.fps, range_s)
         network = NetworkSpec(recording.cameras, recording.grid, clock)
         return Inputs(network, recording=recording.path.absolute())
     clock = Clock.of(settings.fps, range_s)
-    truth = None
-    if settings.source.kind == "site":
-        truth = make_folder_of_site(folder)
-        site = make_site(settings.source.site.spec(settings.fps))
-        spec = site.spec
-        say(f"simulating {spec.cameras} cameras, {spec.people} people, {spec.minutes:g} minutes")
-        write_site(truth, site, walk(site), grid)
-        cameras = render_videos(truth, site, where)
-    elif settings.source.paths:
-        cameras = merge(described, find_cameras(settings.source.paths))
-    else:
-        cameras = described
-    check_unique(cameras)
-    if not cameras:
-        raise InputError("source.paths names no camera")
+    cameras, truth = find_videos(settings.source, settings.cameras, settings.fps, grid, folder, where)
     grid = common_grid(cameras, grid)
-    cameras = sorted(cameras, key=lambda camera: camera.id)
     ids = tuple(camera.id for camera in cameras)
     return Inputs(NetworkSpec(ids, grid, clock), tuple(cameras), truth=truth)
-
-
-def make_folder_of_site(folder: Path) -> Path:
-    """The folder of a simulated site within a run's."""
-    site = folder / "site"
-    site.mkdir(parents=True, exist_ok=True)
-    return site
 
 
 @dataclass

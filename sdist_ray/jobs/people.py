@@ -1,0 +1,135 @@
+"""Tables and files of a distancing run."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sdist_ray.jobs.outputs import make_folder, write_whole
+from sdist_ray.runtime.watched import PEOPLE_SCHEMA, Watched
+
+VIOLATIONS_SCHEMA = pa.schema(
+    [
+        ("id", pa.int64()), ("person_a", pa.int64()), ("person_b", pa.int64()),
+        ("start_s", pa.float64()), ("end_s", pa.float64()),
+        ("least_distance_m", pa.float64()), ("mean_distance_m", pa.float64()),
+        ("x_m", pa.float64()), ("y_m", pa.float64()), ("cameras", pa.list_(pa.string())),
+        ("severity", pa.string()), ("least_distance_px", pa.float64()), ("mean_distance_px", pa.float64()),
+    ]
+)  # fmt: skip
+GROUPS_SCHEMA = pa.schema(
+    [
+        ("camera", pa.string()), ("group", pa.int64()), ("members", pa.list_(pa.int64())),
+        ("since_s", pa.float64()), ("recognised_s", pa.float64()), ("until_s", pa.float64()),
+        ("reason", pa.string()),
+    ]
+)  # fmt: skip
+PLACES = {"video": "annotated/{}.mp4", "panel": "annotated/{}.above.mp4", "heat": "heat/{}.png"}
+"""Where a camera's files are in the run's folder; a picture keeps its suffix."""
+
+
+class Fetches(Protocol):
+    """Brings files from where they were made."""
+
+    def fetch(self, worker: int, path: str, into: Path) -> None:
+        """One file."""
+        ...
+
+
+def place_files(folder: Path, watched: Watched, worker: int, source: Fetches) -> dict[str, str]:
+    """Bring a camera's files into the run's folder; their paths, relative to it.
+
+    The table of its people stays aside, as ``.people-…``, to be joined with those of the others.
+    """
+    name = quote(watched.camera, safe="")[:150]
+    placed = {}
+    for kind, path in watched.files.items():
+        suffix = Path(path).suffix
+        relative = PLACES.get(kind, f"pictures/{{}}{suffix}" if kind == "picture" else ".people-{}").format(name)
+        target = folder / relative
+        make_folder(str(target.parent))
+
+        def bring(partial: Path, path: str = path) -> None:
+            source.fetch(worker, path, partial)
+
+        write_whole(target, bring)
+        placed[kind] = str(target) if kind == "people" else relative
+    return placed
+
+
+def write_people(path: Path, parts: Sequence[str | None]) -> None:
+    """people.parquet, from one table per camera, which are removed."""
+
+    def join(partial: Path) -> None:
+        with pq.ParquetWriter(partial, PEOPLE_SCHEMA, compression="zstd") as writer:
+            for part in parts:
+                if part is None:
+                    continue
+                with pq.ParquetFile(part) as file:
+                    for batch in file.iter_batches():
+                        writer.write_batch(batch)
+
+    try:
+        write_whole(path, join)
+    finally:
+        for part in parts:
+            if part is not None:
+                Path(part).unlink(missing_ok=True)
+
+
+def write_violations(folder: Path, results: Sequence[Watched]) -> None:
+    """violations.parquet and violations.csv, by their start."""
+    rows: list[dict[str, Any]] = []
+    for watched in results:
+        metres = watched.unit == "m"
+        for violation, severity in zip(watched.violations, watched.severities, strict=True):
+            least, mean = violation.least_distance, violation.mean_distance
+            x, y = violation.place
+            rows.append(
+                {
+                    "person_a": violation.person_a, "person_b": violation.person_b,
+                    "start_s": violation.start_s, "end_s": violation.end_s,
+                    "least_distance_m": least if metres else None,
+                    "mean_distance_m": mean if metres else None,
+                    "x_m": x if metres else None, "y_m": y if metres else None,
+                    "cameras": [watched.camera], "severity": severity,
+                    "least_distance_px": None if metres else least,
+                    "mean_distance_px": None if metres else mean,
+                }
+            )  # fmt: skip
+    rows.sort(key=lambda row: (row["start_s"], row["cameras"], row["person_a"], row["person_b"]))
+    rows = [{"id": number, **row} for number, row in enumerate(rows, 1)]
+    table = pa.Table.from_pylist(rows, schema=VIOLATIONS_SCHEMA)
+    write_whole(
+        folder / "violations.parquet", lambda partial: pq.write_table(table, partial, compression="zstd")
+    )
+
+    def write_csv(partial: Path) -> None:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, VIOLATIONS_SCHEMA.names)
+            writer.writeheader()
+            writer.writerows({**row, "cameras": " ".join(row["cameras"])} for row in rows)
+
+    write_whole(folder / "violations.csv", write_csv)
+
+
+def write_groups(path: Path, results: Sequence[Watched]) -> None:
+    """groups.parquet: who was together since when, and why."""
+    rows = [
+        {
+            "camera": watched.camera, "group": group.number, "members": list(group.members),
+            "since_s": group.since_s, "recognised_s": group.recognised_s,
+            "until_s": group.until_s if math.isfinite(group.until_s) else None, "reason": group.reason,
+        }
+        for watched in results
+        for group in watched.groups
+    ]  # fmt: skip
+    table = pa.Table.from_pylist(rows, schema=GROUPS_SCHEMA)
+    write_whole(path, lambda partial: pq.write_table(table, partial, compression="zstd"))

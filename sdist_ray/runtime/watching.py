@@ -1,0 +1,391 @@
+"""Distancing of some cameras in one process: reading, detecting and drawing on a thread each."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from sdist_ray.cameras.camera import Camera
+from sdist_ray.detection.detector import Detections
+from sdist_ray.detection.foreground import ForegroundDetector, ForegroundSettings
+from sdist_ray.detection.neural import NeuralModel, NeuralSettings, Prepared
+from sdist_ray.detection.people import PeopleDetector, shared_model
+from sdist_ray.distancing.method import ground_of
+from sdist_ray.distancing.scene import Scene, nobody
+from sdist_ray.distancing.watch import Watch, WatchSettings
+from sdist_ray.errors import InputError
+from sdist_ray.runtime.watched import Drawing, Watched, WatchFiles, folder_of
+from sdist_ray.video.files import open_source
+from sdist_ray.video.source import FrameError, Image, VideoSource
+
+AHEAD = 4
+"""Frames that may wait between two threads, for each camera up to a few."""
+MOST_AHEAD = 16
+
+
+@dataclass(frozen=True)
+class WatchPlan:
+    """What a worker must know.
+
+    Attributes:
+        detector: of the detector.
+        watch: what to look for.
+        method: see distancing.method.
+        fps: how often to look, frames per second; None for every frame.
+        warmup_s: seconds that teach a foreground detector the background.
+        drawing: what to draw.
+        threads: that a worker's detector may use.
+    """
+
+    detector: ForegroundSettings | NeuralSettings
+    watch: WatchSettings
+    method: str
+    fps: float | None
+    warmup_s: float
+    drawing: Drawing
+    threads: int = 1
+
+
+@dataclass
+class _View:
+    """One camera while it is watched."""
+
+    camera: Camera
+    source: VideoSource
+    watch: Watch
+    files: WatchFiles
+    detector: ForegroundDetector | PeopleDetector
+    report: Watched
+    fps: float
+    """Ticks per second."""
+    last_tick: int | None = None
+    scene: Scene | None = None
+    failed: bool = False
+
+
+@dataclass
+class _Item:
+    """A frame on its way: read, then detected, then drawn."""
+
+    view: _View
+    time_s: float
+    tick: int | None
+    """None for a frame that is not looked at."""
+    image: Image
+    prepared: Prepared | None = None
+    seen: Detections | None = None
+
+
+@dataclass
+class Progress:
+    """Frames drawn, of how many there will be (0 where nobody knows)."""
+
+    frames: int = 0
+    expected: int = 0
+
+
+Result = tuple[Watched, int]
+"""What became of a camera, and which worker has its files."""
+
+
+class Interrupted(Exception):
+    """A run was asked to end before its cameras did.
+
+    Attributes:
+        results: what there was by then.
+        cause: how it was asked.
+    """
+
+    def __init__(self, results: list[Result], cause: BaseException) -> None:
+        super().__init__("interrupted")
+        self.results, self.cause = results, cause
+
+
+class WatchWorker:
+    """Watches some cameras to their ends."""
+
+    def __init__(self, plan: WatchPlan, folder: Path) -> None:
+        """Load the detector.
+
+        Args:
+            plan: what to do.
+            folder: exists; every camera gets a folder of its own in it.
+
+        Raises:
+            InputError: the detector's model cannot be loaded.
+        """
+        self._plan, self._folder = plan, folder
+        self._model: NeuralModel | None = None
+        if isinstance(plan.detector, NeuralSettings):
+            self._model = shared_model(plan.detector, plan.threads)
+        # OpenCV's own threads would only get in the way of the three of ours.
+        cv2.setNumThreads(1)
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._progress = Progress()
+
+    @property
+    def runs_on(self) -> dict[str, Any]:
+        """Device and backend that really run, and warnings about them."""
+        if self._model is None:
+            return {"device": "cpu", "backend": "numba", "warnings": []}
+        return {
+            "device": self._model.device,
+            "backend": self._model.backend,
+            "warnings": list(self._model.warnings),
+        }
+
+    def progress(self) -> Progress:
+        """How far it is; from any thread."""
+        return self._progress
+
+    def stop(self) -> None:
+        """End as if all videos ended here; from any thread."""
+        self._stop.set()
+
+    def run(
+        self, cameras: Sequence[Camera], on_frames: Callable[[Progress], None] | None = None
+    ) -> list[Watched]:
+        """Watch cameras until they end, or ``stop``; one answer each, in order.
+
+        Raises:
+            Interrupted: by a signal; with what there was by then.
+        """
+        reports = [Watched(camera.id) for camera in cameras]
+        views = []
+        for number, (camera, report) in enumerate(zip(cameras, reports, strict=True)):
+            try:
+                views.append(self._open(camera, report, number))
+            except InputError as error:
+                report.problem = str(error)
+        self._progress.expected = sum(view.source.frames or 0 for view in views)
+        room = min(MOST_AHEAD, AHEAD * max(1, len(views)))
+        read: queue.Queue[_Item | None] = queue.Queue(room)
+        seen: queue.Queue[_Item | None] = queue.Queue(room)
+        threads = [
+            threading.Thread(target=self._guard, args=(self._read, views, read), daemon=True),
+            threading.Thread(target=self._guard, args=(self._draw, seen), daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        interrupt: BaseException | None = None
+        try:
+            self._detect(read, seen, on_frames)
+        except BaseException as error:
+            self._stop.set()
+            self._drain(read)
+            if isinstance(error, Exception):
+                self._failure = self._failure or error
+            else:
+                interrupt = error
+        finally:
+            seen.put(None)
+            for thread in threads:
+                thread.join()
+            for view in views:
+                self._close(view)
+        if self._failure is not None:
+            raise self._failure
+        if interrupt is not None:
+            raise Interrupted([(report, 0) for report in reports], interrupt)
+        return reports
+
+    def _open(self, camera: Camera, report: Watched, number: int) -> _View:
+        source = open_source(camera)
+        try:
+            size = source.size
+            still = source.frames == 1
+            plan = self._plan
+            watch = Watch(ground_of(camera, plan.method, size), plan.watch, size, still)
+            detector: ForegroundDetector | PeopleDetector
+            if self._model is not None:
+                detector = PeopleDetector(self._model, camera.mask)
+            else:
+                assert isinstance(plan.detector, ForegroundSettings)
+                warmup = max(1, round(plan.warmup_s * (plan.fps or source.fps)))
+                detector = ForegroundDetector(replace(plan.detector, warmup_frames=warmup), camera.mask)
+            folder = folder_of(self._folder, camera.id, number)
+            files = WatchFiles(folder, watch, plan.drawing, still, source.fps, size)
+        except BaseException:
+            source.close()
+            raise
+        report.method, report.unit, report.limit = watch.ground.method, watch.ground.unit, watch.limit
+        report.fps = source.fps
+        return _View(camera, source, watch, files, detector, report, plan.fps or source.fps)
+
+    def _guard(self, function: Callable[..., None], *arguments: object) -> None:
+        """Run a thread; what it dies of ends all of them, and is raised by ``run``."""
+        try:
+            function(*arguments)
+        except BaseException as error:
+            self._failure = self._failure or error
+            self._stop.set()
+            for argument in arguments:
+                if isinstance(argument, queue.Queue):
+                    # The others must not wait for this one.
+                    if function == self._read:
+                        argument.put(None)
+                    else:
+                        self._drain(argument)
+
+    @staticmethod
+    def _drain(items: queue.Queue[_Item | None]) -> None:
+        """Take everything, to the end, so that nobody waits for room."""
+        while items.get() is not None:
+            pass
+
+    def _read(self, views: list[_View], read: queue.Queue[_Item | None]) -> None:
+        """Read the cameras in turn; a frame of each."""
+        live = list(views)
+        while live and not self._stop.is_set():
+            for view in list(live):
+                item = None if view.failed else self._next(view)
+                if item is None:
+                    live.remove(view)
+                else:
+                    read.put(item)
+                if self._stop.is_set():
+                    break
+        read.put(None)
+
+    def _next(self, view: _View) -> _Item | None:
+        """A camera's next frame that can be decoded, None at its end."""
+        while (time_s := view.source.grab()) is not None:
+            view.report.frames += 1
+            try:
+                image = view.source.decode()
+            except FrameError:
+                view.report.bad_frames += 1
+                continue
+            if (image.shape[1], image.shape[0]) != view.source.size:
+                view.report.bad_frames += 1
+                continue
+            tick: int | None = round(time_s * view.fps)
+            # Every frame is looked at, unless it is asked for less: then one of each tick.
+            if self._plan.fps is not None and tick == view.last_tick:
+                tick = None
+            else:
+                view.last_tick = tick
+            prepared = None
+            if tick is not None and self._model is not None:
+                prepared = self._model.prepare(image)
+            return _Item(view, time_s, tick, image, prepared)
+        return None
+
+    def _detect(
+        self,
+        read: queue.Queue[_Item | None],
+        seen: queue.Queue[_Item | None],
+        on_frames: Callable[[Progress], None] | None,
+    ) -> None:
+        for batch in self._batches(read):
+            if self._failure is not None:
+                continue
+            if self._model is None:
+                for item in batch:
+                    if item.tick is not None:
+                        item.seen = item.view.detector.detect(item.image)
+            else:
+                asked = [item for item in batch if item.prepared is not None]
+                found = self._model.infer([item.prepared for item in asked if item.prepared is not None])
+                for item, one in zip(asked, found, strict=True):
+                    assert isinstance(item.view.detector, PeopleDetector)
+                    item.seen = item.view.detector.keep_unmasked(one.detections, item.image)
+                    item.prepared = None
+            for item in batch:
+                seen.put(item)
+            if on_frames is not None:
+                on_frames(self._progress)
+
+    def _batches(self, read: queue.Queue[_Item | None]) -> Iterator[list[_Item]]:
+        """Frames as they come; several at once where the model takes them and they are there."""
+        most = MOST_AHEAD if self._model is not None and self._model.batched else 1
+        ended = False
+        while not ended:
+            batch: list[_Item] = []
+            with contextlib.suppress(queue.Empty):
+                while len(batch) < most and not ended:
+                    item = read.get() if not batch else read.get_nowait()
+                    if item is None:
+                        ended = True
+                    else:
+                        batch.append(item)
+            if batch:
+                yield batch
+
+    def _draw(self, seen: queue.Queue[_Item | None]) -> None:
+        while (item := seen.get()) is not None:
+            if not item.view.failed:
+                try:
+                    self._watch(item)
+                except (InputError, OSError) as error:
+                    item.view.failed, item.view.report.problem = True, str(error)
+            self._progress.frames += 1
+
+    def _watch(self, item: _Item) -> None:
+        view = item.view
+        if item.tick is not None and item.seen is not None:
+            if item.seen.available:
+                height, width = item.image.shape[:2]
+                boxes = item.seen.boxes.astype(np.float64) * [width, height, width, height]
+                scene = view.watch.look(item.time_s, boxes, item.seen.scores.astype(np.float64))
+                view.files.add(view.camera.id, item.tick, scene)
+            else:
+                scene = nobody(item.time_s)
+            view.report.detections += len(item.seen.boxes)
+            view.scene = scene
+        view.files.draw(item.image, view.scene or nobody(item.time_s))
+
+    def _close(self, view: _View) -> None:
+        report = view.report
+        if view.source.complaint:
+            report.warnings.append(view.source.complaint)
+        elif report.bad_frames:
+            report.warnings.append(f"{report.bad_frames} frames could not be decoded")
+        view.source.close()
+        if view.failed or self._failure is not None:
+            view.files.abandon()
+            return
+        if report.frames == report.bad_frames:
+            report.problem = f"{view.camera.url}: not one frame can be decoded"
+            view.files.abandon()
+            return
+        report.people = view.files.people
+        report.violations = view.watch.violations()
+        report.severities = [view.watch.severity(violation) for violation in report.violations]
+        report.groups = view.watch.groups()
+        try:
+            report.files = view.files.close()
+        except (InputError, OSError) as error:
+            report.problem = str(error)
+            view.files.abandon()
+
+
+class LocalWatch:
+    """A run's one worker in this process."""
+
+    def __init__(self, plan: WatchPlan, cameras: Sequence[Camera], folder: Path) -> None:
+        """See WatchWorker; ``folder`` exists."""
+        self._cameras = cameras
+        self._worker = WatchWorker(plan, folder)
+        self.where = [{"node": "this process", "gpus": [], **self._worker.runs_on}]
+
+    def run(self, on_frames: Callable[[Progress], None]) -> list[Result]:
+        """See RayWatch."""
+        return [(watched, 0) for watched in self._worker.run(self._cameras, on_frames)]
+
+    def fetch(self, worker: int, path: str, into: Path) -> None:
+        """See RayWatch."""
+        shutil.move(path, into)
+
+    def close(self) -> None:
+        """See RayWatch; the folder is its maker's."""
