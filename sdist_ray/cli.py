@@ -20,8 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sdist_ray import __version__
-from sdist_ray.errors import InputError
 from sdist_ray.commands import COMMANDS, POSITIONAL
+from sdist_ray.errors import InputError
 from sdist_ray.settings import conf_folder
 from sdist_ray.settings_detector import DETECTORS
 

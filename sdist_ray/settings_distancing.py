@@ -21,9 +21,9 @@ PANELS = ("beside", "apart", "none")
 class DistanceSettings:
     """What is too close, and who is exempt; lengths in metres, times in seconds.
 
-    ``method`` is how distances are measured, "auto" by each camera's calibration. ``limit_px`` is the limit where
-    they are measured in pixels; None for the report's. Detections with a score from ``continue_score`` on continue
-    a track, from the detector's own score on they begin one.
+    ``method`` is how distances are measured, "auto" by each camera's calibration. ``limit_px`` is the limit
+    where they are measured in pixels; None for the report's. Detections with a score from ``continue_score`` on
+    continue a track, from the detector's own score on they begin one.
     """
 
     method: str = "auto"
@@ -108,7 +108,9 @@ class DistancingJob:
         require("runtime.num_cpus", runtime.num_cpus, fits, "above 0, at most 1024")
         require("runtime.num_gpus", runtime.num_gpus, 0 <= runtime.num_gpus <= 64, "0 to 64")
         if runtime.num_gpus and runtime.kind == "local":
-            raise InputError("runtime.num_gpus is for runtime=ray; in one process, detector.device says what to use")
+            raise InputError(
+                "runtime.num_gpus is for runtime=ray; in one process, detector.device says what to use"
+            )
         if self.fps is not None:
             require("fps", self.fps, 0 < self.fps <= 1000, "above 0, at most 1000, or null for every frame")
         require("drawing.panel", self.drawing.panel, self.drawing.panel in PANELS, PANELS)

@@ -195,3 +195,52 @@ def companionship(times: list[float], one: np.ndarray, other: np.ndarray, s: Gro
             last_s = now
         history.append(total)
     return history
+
+
+def intersection_over_union(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """Of two boxes: left, top, right, bottom."""
+    wide = min(a[2], b[2]) - max(a[0], b[0])
+    tall = min(a[3], b[3]) - max(a[1], b[1])
+    if wide <= 0 or tall <= 0:
+        return 0.0
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
+    return wide * tall / (sum(areas) - wide * tall)
+
+
+def suppress(
+    corners: list[tuple[float, ...]], scores: list[float], classes: list[int], overlap: float
+) -> list[int]:
+    """Greedy non-maximum suppression: which boxes stay, the best first; of equals the first is the better."""
+    kept: list[int] = []
+    for i in sorted(range(len(scores)), key=lambda i: -scores[i]):
+        if all(
+            classes[i] != classes[j] or intersection_over_union(corners[i], corners[j]) <= overlap
+            for j in kept
+        ):
+            kept.append(i)
+    return kept
+
+
+def decode_yolox(
+    rows: np.ndarray,
+    width: int,
+    height: int,
+    strides: tuple[int, ...],
+    least: float,
+    classes: tuple[int, ...],
+) -> list[tuple[float, ...]]:
+    """(left, top, right, bottom, score, class) of each row (5+C) that scores enough, cell after cell."""
+    found = []
+    place = 0
+    for stride in strides:
+        for y in range(height // stride):
+            for x in range(width // stride):
+                row = [float(value) for value in rows[place]]
+                place += 1
+                best = max(classes, key=lambda name: row[5 + name])
+                score = row[4] * row[5 + best]
+                if score >= least:
+                    left, right = ((row[0] + x + side * math.exp(row[2]) / 2) * stride for side in (-1, 1))
+                    top, bottom = ((row[1] + y + side * math.exp(row[3]) / 2) * stride for side in (-1, 1))
+                    found.append((left, top, right, bottom, score, best))
+    return found

@@ -53,8 +53,9 @@ def convert(cfg: Path, weights: Path) -> bytes:
     conversion = _Conversion(net, numbers, graph)
     for section in sections:
         conversion.add(section)
+    model = conversion.finish(cfg)
     numbers.finish()
-    return conversion.finish(cfg)
+    return model
 
 
 class _Conversion:

@@ -84,19 +84,26 @@ class OnnxRuntimeEngine:
         # Threads that wait by spinning would take the CPU from decoding and counting.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
-        providers = ["CPUExecutionProvider"]
+        self._session: Any = None
         if cuda:
-            providers.insert(0, "CUDAExecutionProvider")
-            # Finds the CUDA libraries that pip installed.
-            if hasattr(runtime, "preload_dlls"):
-                with contextlib.suppress(Exception):
-                    runtime.preload_dlls()
+            with contextlib.suppress(Exception):
+                # Finds the CUDA libraries that pip installed.
+                runtime.preload_dlls()
+            with contextlib.suppress(Exception):
+                providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+                self._session = self._open(runtime, model, options, providers)
         try:
-            self._session = runtime.InferenceSession(model.data, options, providers=providers)
+            if self._session is None:
+                self._session = self._open(runtime, model, options, ["CPUExecutionProvider"])
         except Exception as error:
             raise InputError(f"{model.path}: ONNX Runtime cannot read it ({_reason(error)})") from error
         self._path = model.path
         self._input = model.inputs[0].name
+
+    @staticmethod
+    def _open(runtime: Any, model: ModelFile, options: Any, providers: list[str]) -> Any:
+        # Its own fallback would print to standard output.
+        return runtime.InferenceSession(model.data, options, providers=providers, enable_fallback=0)
 
     @property
     def device(self) -> str:

@@ -126,20 +126,22 @@ def find_head(
         return Head(family, 0, _end2end, suppressed=True)
     raise InputError(
         f"a model with outputs of {_readable(shapes)} for an input of {size[0]}x{size[1]} is none of those "
-        f"known ({', '.join(HEADS[1:])}); see docs/models.md"
+        f"known ({', '.join(HEADS[1:])}); if it is, say detector.head"
     )
 
 
 def _recognise(shapes: Sequence[Shape], size: tuple[int, int]) -> str | None:
-    """The family of a model by its outputs; None where they fit none."""
+    """The family of a model by its outputs; None where they fit none.
+
+    The number of rows tells, for it is that of the grids' cells, or three times as many.
+    """
     possible = _possible(shapes, size)
-    if len(possible) < 2 or len(shapes) != 1:
+    if len(shapes) != 1 or not possible:
         return possible[0] if possible else None
-    # More than one reads such a shape: the number of rows tells, for it is that of the grids' cells.
     _, rows, columns = shapes[0]
-    if "yolox" in possible and _strides(rows, size):
+    if "yolox" in possible:
         return "yolox"
-    if "yolov8" in possible and (_strides(columns, size) or columns > 4 * rows):
+    if "yolov8" in possible and _strides(columns, size):
         return "yolov8"
     if "yolov3" in possible and _anchors(rows, size):
         return "yolov3"

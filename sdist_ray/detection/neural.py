@@ -232,7 +232,7 @@ def _wanted(settings: NeuralSettings, head: Head, path: Path) -> Wanted:
     unknown = [name for name in settings.classes if known and name >= known]
     if unknown:
         raise InputError(
-            f"{path}: knows {known} classes; detector.classes has {unknown[0]}, 0 to {known - 1} are"
+            f"{path}: detector.classes has {unknown[0]}, but the model's classes are 0 to {known - 1}"
         )
     return Wanted(settings.score, settings.classes)
 

@@ -76,7 +76,7 @@ def read_model(path: Path) -> ModelFile:
     """Read a model.
 
     Raises:
-        InputError: no such file, not an ONNX file, cut off, or with weights in other files.
+        InputError: no such file, not an ONNX file, cut off or damaged, or with weights in other files.
     """
     try:
         size = path.stat().st_size
@@ -90,6 +90,7 @@ def read_model(path: Path) -> ModelFile:
         if len(graphs) != 1:
             raise _NotProtobuf
         _refuse_external(memoryview(data), "model", path)
+        _refuse_loose_ends(graphs[0], path)
         return ModelFile(path, data, *_ends(graphs[0]), _metadata(memoryview(data)))
     except (_NotProtobuf, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not an ONNX model, or cut off") from error
@@ -154,6 +155,34 @@ def _refuse_external(message: int | memoryview, kind: str, path: Path, depth: in
     for number, part in _fields(message):
         if number in children:
             _refuse_external(part, children[number], path, depth + 1)
+
+
+def _refuse_loose_ends(graph: int | memoryview, path: Path) -> None:
+    """Raise InputError if a node takes what nothing before it gives: OpenCV would crash on it."""
+    known = {""}
+    nodes = []
+    for number, part in _fields(graph):
+        if number == 1:
+            nodes.append(part)
+        elif number == 5:
+            known.update(_text(name) for at, name in _fields(part) if at == 8)
+        elif number == 15:
+            values = [value for at, value in _fields(part) if at == 1]
+            known.update(_text(name) for value in values for at, name in _fields(value) if at == 8)
+        elif number == 11:
+            known.add(_end(part).name)
+    for node in nodes:
+        fields = [(at, part) for at, part in _fields(node) if at in (1, 2, 4)]
+        texts = [(at, _text(part)) for at, part in fields]
+        for at, text in texts:
+            if at == 1 and text not in known:
+                raise InputError(
+                    f"{path}: damaged: a node takes {text[:40]!r}, which nothing before it gives"
+                )
+        known.update(text for at, text in texts if at == 2)
+    for number, part in _fields(graph):
+        if number == 12 and _end(part).name not in known:
+            raise InputError(f"{path}: damaged: nothing gives its output {_end(part).name[:40]!r}")
 
 
 def _ends(graph: int | memoryview) -> tuple[tuple[ModelInput, ...], tuple[ModelInput, ...]]:

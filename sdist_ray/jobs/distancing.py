@@ -14,6 +14,7 @@ from typing import Any
 
 from sdist_ray import __version__
 from sdist_ray.cameras.camera import Camera, without_credentials
+from sdist_ray.detection.foreground import ForegroundSettings
 from sdist_ray.errors import InputError
 from sdist_ray.jobs.console import progress, say
 from sdist_ray.jobs.host import Host, host
@@ -24,8 +25,8 @@ from sdist_ray.occupancy.grid import Grid
 from sdist_ray.report.distancing_page import write_distancing_report
 from sdist_ray.runtime.watched import Drawing, Watched
 from sdist_ray.runtime.watching import Interrupted, LocalWatch, Progress, Result, WatchPlan
-from sdist_ray.settings_distancing import DistancingJob
 from sdist_ray.settings_detector import ForegroundDetectorSettings
+from sdist_ray.settings_distancing import DistancingJob
 
 SITE_FPS = 10.0
 
@@ -100,7 +101,8 @@ def _plan(settings: DistancingJob, threads: int) -> WatchPlan:
     watch = settings.distancing.watch(settings.start_score)
     made = detector.made(settings.fps or SITE_FPS)
     warmup_s = 0.0
-    if isinstance(detector, ForegroundDetectorSettings):
+    if isinstance(made, ForegroundSettings):
+        assert isinstance(detector, ForegroundDetectorSettings)
         made = replace(made, trim_shadows=detector.trim_shadows is not False)
         warmup_s = detector.warmup_s
     else:
@@ -152,7 +154,9 @@ def _report(results: list[Result], cameras: list[Camera]) -> None:
     if len(failed) == len(cameras):
         first = without_credentials(failed[0].problem or "")
         raise InputError(
-            first if len(failed) == 1 else f"none of the {len(failed)} cameras can be watched; the first: {first}"
+            first
+            if len(failed) == 1
+            else f"none of the {len(failed)} cameras can be watched; the first: {first}"
         )
     for watched, _ in results:
         if watched.problem:

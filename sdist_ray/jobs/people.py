@@ -31,8 +31,14 @@ GROUPS_SCHEMA = pa.schema(
         ("reason", pa.string()),
     ]
 )  # fmt: skip
-PLACES = {"video": "annotated/{}.mp4", "panel": "annotated/{}.above.mp4", "heat": "heat/{}.png"}
-"""Where a camera's files are in the run's folder; a picture keeps its suffix."""
+PLACES = {
+    "people": ".people-{}{}",
+    "video": "annotated/{}{}",
+    "panel": "annotated/{}.above{}",
+    "picture": "pictures/{}{}",
+    "heat": "heat/{}{}",
+}
+"""Where a camera's files are in the run's folder, by its name and the file's suffix."""
 
 
 class Fetches(Protocol):
@@ -52,7 +58,9 @@ def place_files(folder: Path, watched: Watched, worker: int, source: Fetches) ->
     placed = {}
     for kind, path in watched.files.items():
         suffix = Path(path).suffix
-        relative = PLACES.get(kind, f"pictures/{{}}{suffix}" if kind == "picture" else ".people-{}").format(name)
+        relative = PLACES.get(kind, f"pictures/{{}}{suffix}" if kind == "picture" else ".people-{}").format(
+            name
+        )
         target = folder / relative
         make_folder(str(target.parent))
 
