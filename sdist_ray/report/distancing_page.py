@@ -105,7 +105,7 @@ def _figures(run: DistancingRun, failed: int) -> list[dict[str, str]]:
         ("cameras", number(len(run.cameras) - failed), f"{failed} failed" if failed else "none failed"),
         ("people", number(_sum(run, "people")), "tracks, counted in each camera"),
         ("violations", number(run.violations.num_rows if count is None else count), remark),
-        ("too close", _duration(seconds), "all violations together"),
+        ("too close", _about_long(seconds), "all violations together"),
         ("groups", number(run.groups.num_rows if groups is None else groups), "who may be close"),
         ("limit", _limit(run), show(", ".join(methods))),
     ]
@@ -207,6 +207,16 @@ def _duration(seconds: object) -> str:
     if minutes < 60:
         return f"{minutes} min {round(seconds) % 60:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _about_long(seconds: object) -> str:
+    """A duration for a headline, in one unit."""
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        return "–"
+    unit, each = next((u, e) for u, e in (("h", 3600), ("min", 60), ("s", 1)) if seconds >= 1.5 * e or e == 1)
+    return (
+        f"{seconds / each:.3g} {unit}" if seconds < 1000 * each else f"{number(round(seconds / each))} {unit}"
+    )
 
 
 def _when(time_s: object) -> str:

@@ -15,6 +15,7 @@ WIDTH, PANEL, GAP, LEFT = 960.0, 96.0, 34.0, 44.0
 STEPS_S = (1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600, 6 * 3600, 86400)
 MOST_BARS = 120
 MOST_TIME_LABELS = 9
+SCALE = '<text class="scale" x="{:.0f}" y="{:.1f}">{}</text>'
 HEAD = '<svg class="timeline" viewBox="0 0 {} {}" role="img" aria-label="People and violations over time">'
 BAR = '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}: {}</title></rect>'
 
@@ -91,8 +92,8 @@ def _panel(
     foot = top + GAP - 12 + PANEL
     parts = [
         Markup('<text class="title" x="0" y="{:.0f}">{}</text>').format(top + 13, title),
-        Markup('<text class="scale" x="{:.0f}" y="{:.1f}">{}</text>').format(LEFT - 8, foot - PANEL + 9, most),
-        Markup('<text class="scale" x="{:.0f}" y="{:.1f}">0</text>').format(LEFT - 8, foot),
+        Markup(SCALE).format(LEFT - 8, foot - PANEL + 9, most),
+        Markup(SCALE).format(LEFT - 8, foot, 0),
         Markup('<path class="rule" d="M{0:.0f} {1:.1f}H{2:.0f}M{0:.0f} {3:.1f}H{2:.0f}"/>')
         .format(LEFT, foot, WIDTH, foot - PANEL),
     ]  # fmt: skip

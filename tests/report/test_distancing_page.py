@@ -40,7 +40,7 @@ def html(run) -> str:
 
 
 def test_the_page_says_what_the_run_found(html):
-    for text in ("station", "1 failed", "9 brief", "3 min 02 s", "2 m", "homography", "lobby", "yard 2",
+    for text in ("station", "1 failed", "9 brief", "3.02 min", "2 m", "homography", "lobby", "yard 2",
                  "the clock jumped", "at one speed, for 8.0 s", "yolox-nano.onnx", "168"):  # fmt: skip
         assert text in html, text
     assert html.count('class="badge') >= 17
