@@ -39,7 +39,8 @@ SHADES = 4
 WIDEST = 4.0
 """Width by height, and height by width, that a panel may have."""
 MOST_LABELS = 30
-MOST_LINES = 60
+MOST_GRID_LINES = 240
+"""In each direction."""
 
 
 class TopDown:
@@ -197,7 +198,7 @@ class TopDown:
         low, high = self._middle - half, self._middle + half
         for axis in (0, 1):
             first, last = math.ceil(low[axis] / step), math.floor(high[axis] / step)
-            for number in range(first, min(last, first + 4 * MOST_LINES) + 1):
+            for number in range(first, min(last, first + MOST_GRID_LINES) + 1):
                 ends = np.stack([low, high])
                 ends[:, axis] = number * step
                 a, b = within_reach(self._to_panel(ends)).tolist()
