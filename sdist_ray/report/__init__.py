@@ -1,1 +1,1 @@
-"""Pictures of a topology and the HTML page of a run."""
+"""Pictures of topologies and of people on the ground, annotated video, and the HTML page of a run."""

@@ -189,16 +189,19 @@ class Annotator:
 
     def _corners(self, canvas: Image, low: Points, high: Points) -> None:
         """Heavy corners: what tells an offender's box apart without colour."""
-        reach = np.maximum(np.minimum((high - low) // 4, 8 * self._thick), 1)
         # Someone far away shall not vanish behind the corners.
         thick = min(self._thick, max(2 * self._thin, int(high[0] - low[0]) // 9))
-        (x0, y0), (x1, y1), (dx, dy) = low.tolist(), high.tolist(), reach.tolist()
-        lines = [
-            np.array([[x, y + v * dy], [x, y], [x + u * dx, y]], np.int32)
-            for x, u in ((x0, 1), (x1, -1))
-            for y, v in ((y0, 1), (y1, -1))
-        ]
-        cv2.polylines(canvas, lines, False, OFFENDER_BGR, thick)
+        (x0, y0), (x1, y1) = low.tolist(), high.tolist()
+        dx, dy = (max(1, min(side // 4, 8 * self._thick)) for side in (x1 - x0, y1 - y0))
+        lines = np.array(
+            [
+                [[x, y + v * dy], [x, y], [x + u * dx, y]]
+                for x, u in ((x0, 1), (x1, -1))
+                for y, v in ((y0, 1), (y1, -1))
+            ],
+            np.int32,
+        )
+        cv2.polylines(canvas, list(lines), False, OFFENDER_BGR, thick)
 
     def _dashed(self, canvas: Image, start: tuple[int, int], end: tuple[int, int], colour: Colour) -> None:
         width, height = self._size

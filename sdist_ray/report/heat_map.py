@@ -21,7 +21,7 @@ from sdist_ray.report.snapshots import write_aside
 LONGEST_STEP_S = 1.0
 """Between scenes further apart nobody is known to have stood anywhere."""
 MOST_CELLS = 4_000_000
-DOTS_PER_INCH = 130
+DOTS_PER_INCH = 160
 
 
 class HeatMap:
@@ -88,8 +88,8 @@ class HeatMap:
         """Both maps side by side with axes and scales, uint8 (height, width, 3), BGR."""
         rows, columns = self._shape
         aspect = min(max(columns / rows, 0.4), 3.0)
-        tall = min(5.0, 6.2 / aspect)
-        figure = Figure(figsize=(2 * (tall * aspect + 1.5), tall + 0.9), dpi=DOTS_PER_INCH, layout="tight")
+        tall = min(3.4, 4.2 / aspect)
+        figure = Figure(figsize=(2 * (tall * aspect + 1.3), tall + 0.8), dpi=DOTS_PER_INCH, layout="tight")
         figure.set_facecolor("white")
         left, right = figure.subplots(1, 2)
         self._draw(left, self._people, "Where people stood", "person-seconds", "nobody was seen")

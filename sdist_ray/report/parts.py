@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +69,9 @@ def about(summary: Mapping[str, Any]) -> str:
     parts = []
     started = summary.get("started")
     if isinstance(started, int | float) and not isinstance(started, bool):
-        parts.append(f"{datetime.fromtimestamp(started, UTC):%d %B %Y, %H:%M} UTC")
+        # A number that is no time of this calendar is left out.
+        with contextlib.suppress(ValueError, OverflowError, OSError):
+            parts.append(f"{datetime.fromtimestamp(started, UTC):%d %B %Y, %H:%M} UTC")
     elif started:
         try:
             parts.append(f"{datetime.fromisoformat(str(started)):%d %B %Y, %H:%M %Z}".strip())

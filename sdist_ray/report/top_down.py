@@ -39,7 +39,8 @@ SHADES = 4
 WIDEST = 4.0
 """Width by height, and height by width, that a panel may have."""
 MOST_LABELS = 30
-MOST_LINES = 60
+MOST_GRID_LINES = 240
+"""In each direction."""
 
 
 class TopDown:
@@ -85,7 +86,7 @@ class TopDown:
         self._dot = max(3, round(height_px / 110))
         self._discs = {colour: self._disc(bgr(colour)) for colour in (SAFE, OFFENDER)}
         self._background = self._draw_background(visible)
-        self._trails: dict[int, deque[tuple[float, float, float]]] = {}
+        self._trails: dict[int, deque[tuple[float, int, int]]] = {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -104,7 +105,7 @@ class TopDown:
         at = within_reach(self._to_panel(np.where(known[:, None], people.ground, self._middle)))
         shown = known & ((at >= 0) & (at < self._size)).all(axis=1)
         offends = scene.offends
-        self._draw_trails(canvas, scene, known, offends)
+        self._draw_trails(canvas, scene, at, known, offends)
         rows = np.flatnonzero(shown).tolist()
         for row in rows:
             self._add_disc(canvas, at[row], OFFENDER if offends[row] else SAFE)
@@ -161,7 +162,12 @@ class TopDown:
         paste(canvas, name, int(at[0]) + self._dot + 3, int(at[1]) - self._dot - name.shape[0] + 2)
 
     def _draw_trails(
-        self, canvas: Image, scene: Scene, known: npt.NDArray[np.bool_], offends: npt.NDArray[np.bool_]
+        self,
+        canvas: Image,
+        scene: Scene,
+        at: Points,
+        known: npt.NDArray[np.bool_],
+        offends: npt.NDArray[np.bool_],
     ) -> None:
         now, trails = scene.time_s, self._trails
         for row in np.flatnonzero(known).tolist():
@@ -169,7 +175,7 @@ class TopDown:
             if trail and trail[-1][0] > now:
                 trail.clear()
             if not trail or now - trail[-1][0] >= TRAIL_STEP_S - 1e-6:
-                trail.append((now, *scene.people.ground[row].tolist()))
+                trail.append((now, int(at[row, 0]), int(at[row, 1])))
         for track in [t for t, trail in trails.items() if not now - TRAIL_S <= trail[-1][0] <= now]:
             del trails[track]
         colours = {
@@ -179,20 +185,7 @@ class TopDown:
             while trail[0][0] < now - TRAIL_S:
                 trail.popleft()
             if len(trail) > 1:
-                points = np.array(trail)
-                at = within_reach(self._to_panel(points[:, 1:]))
-                age = (now - points[:, 0]) / TRAIL_S
-                self._fade(canvas, at, age, colours.get(track, PALE))
-
-    def _fade(self, canvas: Image, at: Points, age: Floats, colour: str) -> None:
-        """A line in a few shades, the oldest part the faintest."""
-        shade = np.clip((age * SHADES).astype(np.int64), 0, SHADES - 1)
-        for level in range(SHADES):
-            rows = np.flatnonzero(shade == level)
-            if len(rows):
-                # One point more on the newer side, so that the parts join.
-                part = at[rows[0] : rows[-1] + 2]
-                cv2.polylines(canvas, [part], False, bgr(colour, 0.6 * (1 - level / SHADES)), 1, cv2.LINE_AA)
+                _fade(canvas, trail, now, colours.get(track, PALE))
 
     def _draw_background(self, visible: Floats | None) -> Image:
         width, height = self._size
@@ -205,7 +198,7 @@ class TopDown:
         low, high = self._middle - half, self._middle + half
         for axis in (0, 1):
             first, last = math.ceil(low[axis] / step), math.floor(high[axis] / step)
-            for number in range(first, min(last, first + 4 * MOST_LINES) + 1):
+            for number in range(first, min(last, first + MOST_GRID_LINES) + 1):
                 ends = np.stack([low, high])
                 ends[:, axis] = number * step
                 a, b = within_reach(self._to_panel(ends)).tolist()
@@ -227,6 +220,19 @@ class TopDown:
         cv2.rectangle(canvas, (left, bottom - 3), (left + length, bottom), bgr(PALE, 0.8), -1)
         tile = label(f"{step:g} {self._unit}", self._letters, bgr(PALE, 0.85), DARK_BGR)
         paste(canvas, tile, left, bottom - 5 - tile.shape[0])
+
+
+def _fade(canvas: Image, trail: deque[tuple[float, int, int]], now: float, colour: str) -> None:
+    """A line in a few shades, the oldest part the faintest."""
+    points = np.array([(x, y) for _, x, y in trail], np.int32)
+    shades = [min(int((now - time_s) / TRAIL_S * SHADES), SHADES - 1) for time_s, _, _ in trail]
+    first = 0
+    for last in range(1, len(shades) + 1):
+        if last == len(shades) or shades[last] != shades[first]:
+            # One point more on the newer side, so that the parts join.
+            ink = bgr(colour, 0.6 * (1 - shades[first] / SHADES))
+            cv2.polylines(canvas, [points[first : last + 1]], False, ink, 1, cv2.LINE_AA)
+            first = last
 
 
 def beside(image: Image, panel: Image) -> Image:
