@@ -22,8 +22,8 @@ class DistanceSettings:
     """What is too close, and who is exempt; lengths in metres, times in seconds.
 
     ``method`` is how distances are measured, "auto" by each camera's calibration. ``limit_px`` is the limit
-    where they are measured in pixels; None for the report's. Detections with a score from ``continue_score`` on
-    continue a track, from the detector's own score on they begin one.
+    where they are measured in pixels; None for the report's. Detections with a score of
+    ``continue_score`` or more continue a track, those with the detector's own score begin one.
     """
 
     method: str = "auto"

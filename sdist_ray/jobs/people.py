@@ -57,10 +57,7 @@ def place_files(folder: Path, watched: Watched, worker: int, source: Fetches) ->
     name = quote(watched.camera, safe="")[:150]
     placed = {}
     for kind, path in watched.files.items():
-        suffix = Path(path).suffix
-        relative = PLACES.get(kind, f"pictures/{{}}{suffix}" if kind == "picture" else ".people-{}").format(
-            name
-        )
+        relative = PLACES[kind].format(name, Path(path).suffix)
         target = folder / relative
         make_folder(str(target.parent))
 
