@@ -99,7 +99,7 @@ def _run(command: str, overrides: Sequence[str]) -> None:
     errors: list[Exception] = []
 
     def task(config: DictConfig) -> None:
-        if HydraConfig.get().mode == RunMode.MULTIRUN and "output" in config:
+        if HydraConfig.get().mode == RunMode.MULTIRUN and "output" in config and command not in POSITIONAL:
             config.output = HydraConfig.get().runtime.output_dir
         # Hydra would print a line of its own about an error that passed through it.
         try:
