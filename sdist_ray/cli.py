@@ -40,6 +40,11 @@ sdist-ray COMMAND --help shows a command's settings, --version the version.
 """
 
 
+FLAGS_WITH_A_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn",
+                      "--config-dir", "-cd")  # fmt: skip
+"""Of Hydra's own."""
+
+
 class Terminated(BaseException):
     """The process was asked to end (SIGTERM)."""
 
@@ -127,9 +132,12 @@ def _as_settings(command: str, words: Sequence[str]) -> list[str]:
     names = list(POSITIONAL.get(command, ()))
     if not names:
         return list(words)
-    settings = []
-    for word in words:
-        if word.startswith("-") or re.match(r"[+~]*[\w.@/]+=", word):
+    flags, settings = [], []
+    left = iter(words)
+    for word in left:
+        if word.startswith("-"):
+            flags += [word, *([next(left, "")] if word in FLAGS_WITH_A_VALUE else [])]
+        elif re.match(r"[+~]*[\w.@/]+=", word):
             settings.append(word)
         elif names:
             quoted = word.replace("\\", "\\\\").replace("'", "\\'")
@@ -138,7 +146,7 @@ def _as_settings(command: str, words: Sequence[str]) -> list[str]:
             raise InputError(
                 f"{word[:60]!r} is one word too many (sdist-ray {command} --help shows the usage)"
             )
-    return settings
+    return flags + settings
 
 
 def _setting_problem(error: Exception, command: str) -> str:
