@@ -42,6 +42,11 @@ sdist-ray COMMAND --help shows a command's settings, --version the version.
 """
 
 
+FLAGS_WITH_A_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn",
+                      "--config-dir", "-cd")  # fmt: skip
+"""Of Hydra's own."""
+
+
 class Terminated(BaseException):
     """The process was asked to end (SIGTERM)."""
 
@@ -101,7 +106,7 @@ def _run(command: str, overrides: Sequence[str]) -> None:
     errors: list[Exception] = []
 
     def task(config: DictConfig) -> None:
-        if HydraConfig.get().mode == RunMode.MULTIRUN and "output" in config:
+        if HydraConfig.get().mode == RunMode.MULTIRUN and "output" in config and command not in POSITIONAL:
             config.output = HydraConfig.get().runtime.output_dir
         # Hydra would print a line of its own about an error that passed through it.
         try:
@@ -129,9 +134,12 @@ def _as_settings(command: str, words: Sequence[str]) -> list[str]:
     names = list(POSITIONAL.get(command, ()))
     if not names:
         return list(words)
-    settings = []
-    for word in words:
-        if word.startswith("-") or re.match(r"[+~]*[\w.@/]+=", word):
+    flags, settings = [], []
+    left = iter(words)
+    for word in left:
+        if word.startswith("-"):
+            flags += [word, *([next(left, "")] if word in FLAGS_WITH_A_VALUE else [])]
+        elif re.match(r"[+~]*[\w.@/]+=", word):
             settings.append(word)
         elif names:
             quoted = word.replace("\\", "\\\\").replace("'", "\\'")
@@ -140,7 +148,7 @@ def _as_settings(command: str, words: Sequence[str]) -> list[str]:
             raise InputError(
                 f"{word[:60]!r} is one word too many (sdist-ray {command} --help shows the usage)"
             )
-    return settings
+    return flags + settings
 
 
 def _setting_problem(error: Exception, command: str) -> str:

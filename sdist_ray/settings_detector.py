@@ -12,6 +12,7 @@ from omegaconf import MISSING
 from sdist_ray.detection.engines import BACKENDS, DEVICES
 from sdist_ray.detection.foreground import BACKGROUNDS, ForegroundSettings
 from sdist_ray.detection.heads import HEADS
+from sdist_ray.detection.make import AnyDetectorSettings
 from sdist_ray.detection.mixture import MixtureSettings
 from sdist_ray.detection.neural import MAX_SIZE, NeuralSettings
 from sdist_ray.errors import InputError
@@ -27,7 +28,7 @@ class DetectorSettings:
         """Raise InputError where a value is out of its range."""
         raise InputError(f"detector is {self.kind!r}, but must be {' or '.join(DETECTORS)}")
 
-    def made(self, fps: float) -> ForegroundSettings | NeuralSettings:
+    def chosen(self, fps: float) -> AnyDetectorSettings:
         """The chosen detector's own settings, checked; ``fps`` is the network's."""
         raise InputError(f"detector is {self.kind!r}, but must be {' or '.join(DETECTORS)}")
 
@@ -73,7 +74,7 @@ class ForegroundDetectorSettings(DetectorSettings):
         require("detector.warmup_s", self.warmup_s, 0 <= self.warmup_s <= 3600, "0 to 3600 s")
         require("detector.sudden_frames", self.sudden_frames, self.sudden_frames >= 1, "1 or more")
 
-    def made(self, fps: float) -> ForegroundSettings:
+    def chosen(self, fps: float) -> ForegroundSettings:
         """See DetectorSettings."""
         self.check()
         return ForegroundSettings(
@@ -125,7 +126,7 @@ class YoloDetectorSettings(DetectorSettings):
             fits = 32 <= self.size <= MAX_SIZE and self.size % 32 == 0
             require("detector.size", self.size, fits, f"a multiple of 32, up to {MAX_SIZE}, or null")
 
-    def made(self, fps: float = 0.0) -> NeuralSettings:
+    def chosen(self, fps: float = 0.0) -> NeuralSettings:
         """See DetectorSettings; nothing here depends on the frame rate."""
         self.check()
         return NeuralSettings(

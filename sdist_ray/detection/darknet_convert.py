@@ -145,7 +145,7 @@ class _Conversion:
         padding = size // 2 if section.integer("pad", 0) else section.integer("padding", 0, 0, 64)
         across, down = _strides(section, 1)
         bias = self._weights.take((filters,), section).astype(np.float64)
-        normalised = section.integer("batch_normalize", 0)
+        normalised = section.integer("batch_normalize", 0) or section.integer("cbn", 0)
         if normalised:
             scale, mean, variance = self._weights.take((3, filters), section).astype(np.float64)
             if (variance < 0).any():
@@ -230,6 +230,9 @@ class _Conversion:
         graph, last = self._graph, self._last(section)
         if section.text("weights_type", "none") != "none":
             raise section.refuse(f"weights_type={section.options['weights_type'][:40]} is not supported")
+        for factor in ("alpha", "beta"):
+            if section.number(factor, 1.0) != 1.0:
+                raise section.refuse(f"{factor}={section.options[factor][:40]} is not supported")
         places = section.integers("from")
         if not places:
             raise section.refuse("needs from=")

@@ -170,15 +170,31 @@ def _opencv_has_cuda() -> bool:
     return cv2.dnn.DNN_TARGET_CUDA in cv2.dnn.getAvailableTargets(cv2.dnn.DNN_BACKEND_CUDA)
 
 
+_quiet_lock = threading.Lock()
+_quiet_now = 0
+_level_before = 0
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """OpenCV raises what is wrong; its own account of it on standard error is not wanted."""
-    before = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    """OpenCV raises what is wrong; its own account of it on standard error is not wanted.
+
+    Its level is the whole process's: the last thread that leaves brings back what the first one found.
+    """
+    global _quiet_now, _level_before
+    logging = cv2.utils.logging
+    with _quiet_lock:
+        if not _quiet_now:
+            _level_before = logging.getLogLevel()
+            logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+        _quiet_now += 1
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(before)
+        with _quiet_lock:
+            _quiet_now -= 1
+            if not _quiet_now:
+                logging.setLogLevel(_level_before)
 
 
 def _reason(error: Exception) -> str:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.cameras.camera import Mask
 from sdist_ray.detection.detector import Detections, PeopleModel, RunsOn
-from sdist_ray.detection.neural import NeuralModel, NeuralSettings, load_people_model
 from sdist_ray.video.source import Image
-
-
-@functools.lru_cache(maxsize=4)
-def shared_model(settings: NeuralSettings, threads: int) -> NeuralModel:
-    """The model that all cameras of this process share; see load_people_model."""
-    return load_people_model(settings, threads)
 
 
 class PeopleDetector:

@@ -31,7 +31,7 @@ def run(settings: CheckJob, config: str) -> None:
     if settings.output and Path(settings.output).suffix.lower() != ".png":
         raise InputError(f"output={settings.output}: a name that ends in .png would be right")
     image = _read(Path(settings.image or ""))
-    model = load_people_model(settings.detector.made(), settings.threads or (os.cpu_count() or 1))
+    model = load_people_model(settings.detector.chosen(), settings.threads or (os.cpu_count() or 1))
     for warning in model.warnings:
         say(f"warning: {warning}")
     found = model.infer([model.prepare(image)])[0]

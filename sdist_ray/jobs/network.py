@@ -17,9 +17,7 @@ from sdist_ray.cameras.camera import (
     without_credentials,
 )
 from sdist_ray.detection.detector import Detector
-from sdist_ray.detection.foreground import ForegroundDetector, ForegroundSettings
-from sdist_ray.detection.neural import NeuralSettings
-from sdist_ray.detection.people import PeopleDetector, shared_model
+from sdist_ray.detection.make import AnyDetectorSettings, make_detector
 from sdist_ray.errors import InputError
 from sdist_ray.exclusion.tile import Counting
 from sdist_ray.jobs.console import progress, say
@@ -44,7 +42,7 @@ class VideoFeeds:
 
     network: NetworkSpec
     cameras: tuple[Camera, ...]
-    settings: ForegroundSettings | NeuralSettings
+    settings: AnyDetectorSettings
     threads: int = 1
 
     def __call__(self) -> Feed:
@@ -52,9 +50,7 @@ class VideoFeeds:
         return DetectionFeed(self.network, self.cameras, self._detector)
 
     def _detector(self, camera: Camera) -> Detector:
-        if isinstance(self.settings, NeuralSettings):
-            return PeopleDetector(shared_model(self.settings, self.threads), camera.mask)
-        return ForegroundDetector(self.settings, camera.mask)
+        return make_detector(self.settings, camera.mask, self.threads)
 
 
 @dataclass(frozen=True)
@@ -141,7 +137,7 @@ def run_network(
         workers = 1
     else:
         threads = 1 if where.kind == "ray" else os.cpu_count() or 1
-        make_feed = VideoFeeds(network, inputs.cameras, settings.detector.made(settings.fps), threads)
+        make_feed = VideoFeeds(network, inputs.cameras, settings.detector.chosen(settings.fps), threads)
         workers = min(settings.runtime.workers or where.cpus, len(network.cameras))
     shards = settings.runtime.shards or 1
     if counting is not None:

@@ -189,6 +189,10 @@ BAD_CFGS = {
         NET + conv(8) + conv(8) + "[shortcut]\nfrom=-2\nweights_type=per_feature\n" + head("0"),
         "weights_type=per_feature is not supported",
     ),
+    "scaled": (
+        NET + conv(8) + conv(8) + shortcut("-2") + "alpha=2\n" + head("0"),
+        "alpha=2 is not supported",
+    ),
     "anchors": (GOOD.replace("num=4", "num=5"), "anchors= has 8 numbers; num=5 takes 10"),
     "mask": (GOOD.replace("mask=0,1", "mask=0,7"), "mask=0,7 names anchors"),
     "channels": (GOOD.replace("classes=3", "classes=4"), "16 channels; 2 anchors of 5 . 4 numbers take 18"),

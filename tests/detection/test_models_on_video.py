@@ -111,6 +111,23 @@ def test_bad_words_are_one_line(tmp_path, monkeypatch, capsys, words, expected):
     assert captured.out == ""
 
 
+def test_hydras_flags_go_with_plain_words(tmp_path, capsys):
+    assert main(["models", "check", "m.onnx", "--cfg", "job", "i.png", "detector.score=0.7"]) == 0
+    said = capsys.readouterr().out
+    assert all(line in said for line in ("model: m.onnx", "image: i.png", "score: 0.7"))
+    model = models.yolov8(tmp_path / "m.onnx")
+    cv2.imwrite(str(tmp_path / "i.png"), np.full((64, 64, 3), 180, np.uint8))
+    arguments = [
+        str(model),
+        str(tmp_path / "i.png"),
+        "-m",
+        "detector.score=0.1,0.9",
+        f"hydra.sweep.dir={tmp_path}",
+    ]
+    assert main(["models", "check", *arguments]) == 0
+    assert capsys.readouterr().out.count("yolov8 head") == 2
+
+
 @pytest.mark.parametrize("words", [["models"], ["models", "--help"]])
 def test_models_alone_tells_its_two_commands(words, capsys):
     assert main(words) == 0

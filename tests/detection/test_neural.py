@@ -3,13 +3,17 @@
 import contextlib
 import importlib
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import numpy as np
 import onnx
 import pytest
 
 from sdist_ray.cameras.camera import Mask
 from sdist_ray.detection import engines
+from sdist_ray.detection.foreground import ForegroundDetector, ForegroundSettings
+from sdist_ray.detection.make import make_detector
 from sdist_ray.detection.neural import NeuralSettings, load_people_model
 from sdist_ray.detection.onnx_file import read_model
 from sdist_ray.detection.people import PeopleDetector
@@ -268,6 +272,26 @@ def test_what_a_file_says_of_itself(tmp_path):
     ]
     assert [(end.name, end.shape) for end in file.outputs] == [("output0", (None, 6, 84))]
     assert file.metadata == {"a": "b"}
+
+
+def test_cameras_share_a_model_until_its_file_changes(tmp_path):
+    settings = NeuralSettings(models.yolov8(tmp_path / "m.onnx"), classes=())
+    first, second = (make_detector(settings, Mask(), threads=1) for _ in range(2))
+    assert first.model is second.model
+    models.end2end(tmp_path / "m.onnx", count=11)
+    assert make_detector(settings).model.family == "end2end"
+    assert isinstance(make_detector(ForegroundSettings()), ForegroundDetector)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_threads_may_ask_one_model_at_once(tmp_path, backend):
+    model = load(models.yolov8(tmp_path / "m.onnx"), backend=backend)
+    level = cv2.utils.logging.getLogLevel()
+    images = [picture("red"), picture("blue")] * 20
+    with ThreadPoolExecutor(4) as pool:
+        seen = list(pool.map(lambda image: len(model.detect_many([image])[0].boxes), images))
+    assert seen == [1, 0] * 20
+    assert cv2.utils.logging.getLogLevel() == level
 
 
 def test_settings_travel_between_processes(tmp_path):
