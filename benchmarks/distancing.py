@@ -4,7 +4,8 @@
 
 In each round, in one process: the model's forward pass alone on prepared frames, through ONNX Runtime with
 as many threads as the job gives it; then the job, from reading to the annotated video, tables and pictures
-(not the report's page). The ratio is the median over rounds of the two in turn. By default YOLOX-nano on PETS 2009.
+(not the report's page). The ratio is the median over rounds of the two in turn. By default YOLOX-nano on
+PETS 2009.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ import numpy as np
 
 from benchmarks.machine import machine
 from sdist_ray.cameras.camera import Camera
+from sdist_ray.detection.make import shared_model
 from sdist_ray.detection.neural import NeuralSettings
-from sdist_ray.detection.people import shared_model
 from sdist_ray.distancing.tracks import TrackSettings
 from sdist_ray.distancing.watch import WatchSettings
 from sdist_ray.runtime.watched import Drawing

@@ -99,7 +99,7 @@ def _plan(settings: DistancingJob, threads: int) -> WatchPlan:
     drawing = settings.drawing
     detector = settings.detector
     watch = settings.distancing.watch(settings.start_score)
-    made = detector.made(settings.fps or SITE_FPS)
+    made = detector.chosen(settings.fps or SITE_FPS)
     warmup_s = 0.0
     if isinstance(made, ForegroundSettings):
         assert isinstance(detector, ForegroundDetectorSettings)

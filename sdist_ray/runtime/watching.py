@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 
 from sdist_ray.cameras.camera import Camera
-from sdist_ray.detection.detector import Detections
-from sdist_ray.detection.foreground import ForegroundDetector, ForegroundSettings
+from sdist_ray.detection.detector import Detections, Detector
+from sdist_ray.detection.foreground import ForegroundSettings
+from sdist_ray.detection.make import AnyDetectorSettings, make_detector, shared_model
 from sdist_ray.detection.neural import NeuralModel, NeuralSettings, Prepared
-from sdist_ray.detection.people import PeopleDetector, shared_model
+from sdist_ray.detection.people import PeopleDetector
 from sdist_ray.distancing.method import ground_of
 from sdist_ray.distancing.scene import Scene, nobody
 from sdist_ray.distancing.watch import Watch, WatchSettings
@@ -46,7 +47,7 @@ class WatchPlan:
         threads: that a worker's detector may use.
     """
 
-    detector: ForegroundSettings | NeuralSettings
+    detector: AnyDetectorSettings
     watch: WatchSettings
     method: str
     fps: float | None
@@ -63,7 +64,7 @@ class _View:
     source: VideoSource
     watch: Watch
     files: WatchFiles
-    detector: ForegroundDetector | PeopleDetector
+    detector: Detector
     report: Watched
     fps: float
     """Ticks per second."""
@@ -206,13 +207,11 @@ class WatchWorker:
             still = source.frames == 1
             plan = self._plan
             watch = Watch(ground_of(camera, plan.method, size), plan.watch, size, still)
-            detector: ForegroundDetector | PeopleDetector
-            if self._model is not None:
-                detector = PeopleDetector(self._model, camera.mask)
-            else:
-                assert isinstance(plan.detector, ForegroundSettings)
-                warmup = max(1, round(plan.warmup_s * (plan.fps or source.fps)))
-                detector = ForegroundDetector(replace(plan.detector, warmup_frames=warmup), camera.mask)
+            chosen = plan.detector
+            if isinstance(chosen, ForegroundSettings):
+                frames = round(plan.warmup_s * (plan.fps or source.fps))
+                chosen = replace(chosen, warmup_frames=max(1, frames))
+            detector = make_detector(chosen, camera.mask, plan.threads)
             folder = folder_of(self._folder, camera.id, number)
             files = WatchFiles(folder, watch, plan.drawing, still, source.fps, size)
         except BaseException:
