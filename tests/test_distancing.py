@@ -62,9 +62,9 @@ def street(frame, people=((-0.3, 1.6), (6.1, -1.6)), size=(320, 240)):
     """A grey street that bright people come into: sixths of its width at first, and pixels per frame."""
     rng = np.random.default_rng(frame)
     image = rng.integers(95, 105, (size[1], size[0], 3), dtype=np.uint8)
-    for start, speed in people:
+    for row, (start, speed) in enumerate(people):
         x = int(size[0] * start / 6 + speed * max(0, frame - 35))
-        cv2.rectangle(image, (x, 100), (x + 16, 160), (230, 230, 230), -1)
+        cv2.rectangle(image, (x, 50 + 80 * row), (x + 16, 110 + 80 * row), (230, 230, 230), -1)
     return image
 
 
@@ -132,17 +132,17 @@ def test_ray_gives_the_same_tables(run, site, tmp_path):
 
 def test_people_who_come_too_close_are_a_violation(tmp_path):
     clip = write_clip(tmp_path / "street.mp4", [street(n) for n in range(220)])
-    arguments = ["distancing.method=pixel", "distancing.limit_px=60", "drawing.panel=apart"]
+    arguments = ["distancing.method=pixel", "distancing.limit_px=100", "drawing.panel=apart"]
     assert distance(tmp_path / "out", *arguments, paths=[clip]) == 0
     summary, tables = read(tmp_path / "out")
     (row,) = tables["violations"].to_pylist()
     assert row["least_distance_m"] is None
-    assert 0 <= row["least_distance_px"] < row["mean_distance_px"] < 60
+    assert 0 <= row["least_distance_px"] < row["mean_distance_px"] < 100
     assert row["cameras"] == ["street"]
     assert 1.0 <= row["end_s"] - row["start_s"] <= 6.0
     assert tables["people"]["ground_x_m"].null_count == len(tables["people"])
     (entry,) = summary["cameras"]
-    assert (entry["unit"], entry["limit"]) == ("px", 60)
+    assert (entry["unit"], entry["limit"]) == ("px", 100)
     assert len(frames_of(tmp_path / "out" / entry["panel"])) == 220
     assert frames_of(tmp_path / "out" / entry["video"])[0].shape == (240, 320, 3)
 
