@@ -7,6 +7,7 @@ import queue
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from sdist_ray.cameras.camera import Camera
 from sdist_ray.detection.detector import Detections, Detector
 from sdist_ray.detection.foreground import ForegroundSettings
 from sdist_ray.detection.make import AnyDetectorSettings, make_detector, shared_model
-from sdist_ray.detection.neural import NeuralModel, NeuralSettings, Prepared
+from sdist_ray.detection.neural import Found, NeuralModel, NeuralSettings, Prepared
 from sdist_ray.detection.people import PeopleDetector
 from sdist_ray.distancing.method import ground_of
 from sdist_ray.distancing.scene import Scene, nobody
@@ -83,6 +84,9 @@ class _Item:
     """None for a frame that is not looked at."""
     image: Image
     prepared: Prepared | None = None
+    found: Future[list[Found]] | None = None
+    """What the network finds in its batch, and which of that is this frame's."""
+    place: int = 0
     seen: Detections | None = None
 
 
@@ -126,10 +130,19 @@ class WatchWorker:
         """
         self._plan, self._folder = plan, folder
         self._model: NeuralModel | None = None
-        if isinstance(plan.detector, NeuralSettings):
-            self._model = shared_model(plan.detector, plan.threads)
-        # OpenCV's own threads would only get in the way of the three of ours.
+        # OpenCV's own threads would only get in the way of ours; its networks ask for theirs when loaded.
         cv2.setNumThreads(1)
+        self._side_by_side, self._batched = 1, False
+        if isinstance(plan.detector, NeuralSettings):
+            # Two frames on a core each are done sooner than one after the other on both: nothing waits for
+            # the slower half of a layer, least of all beside our other threads. A GPU takes batches instead;
+            # OpenCV's networks do one frame at a time.
+            self._model = shared_model(plan.detector, 1)
+            if self._model.backend == "opencv":
+                self._model = shared_model(plan.detector, plan.threads)
+            elif self._model.device == "cpu":
+                self._side_by_side = plan.threads
+            self._batched = self._model.batched and self._model.device != "cpu"
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._progress = Progress()
@@ -286,28 +299,34 @@ class WatchWorker:
         seen: queue.Queue[_Item | None],
         on_frames: Callable[[Progress], None] | None,
     ) -> None:
-        for batch in self._batches(read):
-            if self._failure is not None:
-                continue
-            if self._model is None:
+        with ThreadPoolExecutor(self._side_by_side) as pool:
+            for batch in self._batches(read):
+                if self._failure is not None:
+                    continue
+                if self._model is None:
+                    for item in batch:
+                        if item.tick is not None:
+                            item.seen = item.view.detector.detect(item.image)
+                else:
+                    asked = [item for item in batch if item.prepared is not None]
+                    found = pool.submit(self._infer, self._model, asked)
+                    for place, item in enumerate(asked):
+                        item.found, item.place = found, place
                 for item in batch:
-                    if item.tick is not None:
-                        item.seen = item.view.detector.detect(item.image)
-            else:
-                asked = [item for item in batch if item.prepared is not None]
-                found = self._model.infer([item.prepared for item in asked if item.prepared is not None])
-                for item, one in zip(asked, found, strict=True):
-                    assert isinstance(item.view.detector, PeopleDetector)
-                    item.seen = item.view.detector.keep_unmasked(one.detections, item.image)
-                    item.prepared = None
-            for item in batch:
-                seen.put(item)
-            if on_frames is not None:
-                on_frames(self._progress)
+                    seen.put(item)
+                if on_frames is not None:
+                    on_frames(self._progress)
+
+    @staticmethod
+    def _infer(model: NeuralModel, items: Sequence[_Item]) -> list[Found]:
+        found = model.infer([item.prepared for item in items if item.prepared is not None])
+        for item in items:
+            item.prepared = None
+        return found
 
     def _batches(self, read: queue.Queue[_Item | None]) -> Iterator[list[_Item]]:
-        """Frames as they come; several at once where the model takes them and they are there."""
-        most = MOST_AHEAD if self._model is not None and self._model.batched else 1
+        """Frames as they come; several at once for a GPU, where the model takes them and they are there."""
+        most = MOST_AHEAD if self._model is not None and self._batched else 1
         ended = False
         while not ended:
             batch: list[_Item] = []
@@ -332,6 +351,10 @@ class WatchWorker:
 
     def _watch(self, item: _Item) -> None:
         view = item.view
+        if item.found is not None:
+            assert isinstance(view.detector, PeopleDetector)
+            found = item.found.result()[item.place]
+            item.seen = view.detector.keep_unmasked(found.detections, item.image)
         if item.tick is not None and item.seen is not None:
             if item.seen.available:
                 height, width = item.image.shape[:2]
