@@ -60,7 +60,7 @@ def forward_s(settings: NeuralSettings, threads: int, tensors: list[np.ndarray])
 def job_s(settings: NeuralSettings, threads: int, video: Path, drawing: Drawing) -> float:
     """Seconds per frame of the job."""
     tracks = TrackSettings(start_score=START_SCORE)
-    plan = WatchPlan(settings, WatchSettings(tracks=tracks), "perspective", None, 0.0, drawing, threads)
+    plan = WatchPlan(settings, WatchSettings(tracks=tracks), "perspective", None, 0.0, None, drawing, threads)
     with tempfile.TemporaryDirectory() as folder:
         worker = WatchWorker(plan, Path(folder))
         start = time.perf_counter()

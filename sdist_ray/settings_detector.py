@@ -33,15 +33,19 @@ class DetectorSettings:
         raise InputError(f"detector is {self.kind!r}, but must be {' or '.join(DETECTORS)}")
 
 
+LEARNING_RATE = 0.005
+
+
 @dataclass
 class ForegroundDetectorSettings(DetectorSettings):
     """The foreground detector; see detection.foreground and detection.mixture.
 
-    ``trim_shadows`` of None: where metres are measured, but not where windows are learnt.
+    ``learning_rate`` of None: 0.005, or where metres are measured so little that people may stand for half a
+    minute. ``trim_shadows`` of None: where metres are measured.
     """
 
     background: str = "mixture"
-    learning_rate: float = 0.005
+    learning_rate: float | None = None
     match_threshold: float = 2.5
     background_share: float = 0.85
     variance_floor: float = 16.0
@@ -61,6 +65,8 @@ class ForegroundDetectorSettings(DetectorSettings):
         require("detector.background", self.background, self.background in BACKGROUNDS, BACKGROUNDS)
         for name in ("learning_rate", "background_share", "sudden_share", "largest_area"):
             value = getattr(self, name)
+            if value is None:
+                continue
             require(f"detector.{name}", value, 0 < value <= 1, "above 0 and at most 1")
         for name in ("match_threshold", "variance_floor"):
             value = getattr(self, name)
@@ -80,7 +86,10 @@ class ForegroundDetectorSettings(DetectorSettings):
         return ForegroundSettings(
             background=self.background,
             mixture=MixtureSettings(
-                self.learning_rate, self.match_threshold, self.background_share, self.variance_floor
+                self.learning_rate or LEARNING_RATE,
+                self.match_threshold,
+                self.background_share,
+                self.variance_floor,
             ),
             working_width=self.working_width,
             warmup_frames=max(1, round(self.warmup_s * fps)),

@@ -29,6 +29,8 @@ from sdist_ray.settings_detector import ForegroundDetectorSettings
 from sdist_ray.settings_distancing import DistancingJob
 
 SITE_FPS = 10.0
+STANDING_S = 30.0
+"""Who stands and talks is what distancing is about; a topology learns from those who walk."""
 
 
 def run(settings: DistancingJob, config: str) -> None:
@@ -100,16 +102,17 @@ def _plan(settings: DistancingJob, threads: int) -> WatchPlan:
     detector = settings.detector
     watch = settings.distancing.watch(settings.start_score)
     made = detector.chosen(settings.fps or SITE_FPS)
-    warmup_s = 0.0
+    warmup_s, standing_s = 0.0, None
     if isinstance(made, ForegroundSettings):
         assert isinstance(detector, ForegroundDetectorSettings)
         made = replace(made, trim_shadows=detector.trim_shadows is not False)
         warmup_s = detector.warmup_s
+        standing_s = STANDING_S if detector.learning_rate is None else None
     else:
         # What is too faint to begin a track may still continue one.
         made = replace(made, score=min(settings.start_score, settings.distancing.continue_score))
     return WatchPlan(
-        made, watch, settings.distancing.method, settings.fps, warmup_s,
+        made, watch, settings.distancing.method, settings.fps, warmup_s, standing_s,
         Drawing(drawing.video, drawing.panel, drawing.pictures, drawing.blur_faces), threads,
     )  # fmt: skip
 

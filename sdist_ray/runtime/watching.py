@@ -44,6 +44,7 @@ class WatchPlan:
         method: see distancing.method.
         fps: how often to look, frames per second; None for every frame.
         warmup_s: seconds that teach a foreground detector the background.
+        standing_s: for how long it sees who stands still; None: as its settings say.
         drawing: what to draw.
         threads: that a worker's detector may use.
     """
@@ -53,6 +54,7 @@ class WatchPlan:
     method: str
     fps: float | None
     warmup_s: float
+    standing_s: float | None
     drawing: Drawing
     threads: int = 1
 
@@ -222,8 +224,7 @@ class WatchWorker:
             watch = Watch(ground_of(camera, plan.method, size), plan.watch, size, still)
             chosen = plan.detector
             if isinstance(chosen, ForegroundSettings):
-                frames = round(plan.warmup_s * (plan.fps or source.fps))
-                chosen = replace(chosen, warmup_frames=max(1, frames))
+                chosen = _paced(chosen, plan, plan.fps or source.fps)
             detector = make_detector(chosen, camera.mask, plan.threads)
             folder = folder_of(self._folder, camera.id, number)
             files = WatchFiles(folder, watch, plan.drawing, still, source.fps, size)
@@ -390,6 +391,16 @@ class WatchWorker:
         except (InputError, OSError) as error:
             report.problem = str(error)
             view.files.abandon()
+
+
+def _paced(settings: ForegroundSettings, plan: WatchPlan, fps: float) -> ForegroundSettings:
+    """A detector's settings for a frame rate."""
+    mixture = settings.mixture
+    if plan.standing_s is not None:
+        # A new mode is background when the others no longer hold the background share.
+        rate = (1 - mixture.background_share) / (plan.standing_s * fps)
+        mixture = replace(mixture, learning_rate=min(1.0, max(1e-6, rate)))
+    return replace(settings, mixture=mixture, warmup_frames=max(1, round(plan.warmup_s * fps)))
 
 
 class LocalWatch:
