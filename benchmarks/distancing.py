@@ -29,8 +29,9 @@ from sdist_ray.detection.make import shared_model
 from sdist_ray.detection.neural import NeuralSettings
 from sdist_ray.distancing.tracks import TrackSettings
 from sdist_ray.distancing.watch import WatchSettings
+from sdist_ray.runtime.watch_plan import WatchPlan
 from sdist_ray.runtime.watched import Drawing
-from sdist_ray.runtime.watching import WatchPlan, WatchWorker
+from sdist_ray.runtime.watching import WatchWorker
 from sdist_ray.video.files import VideoFile
 
 RESULTS = Path(__file__).parent / "results" / "distancing.json"

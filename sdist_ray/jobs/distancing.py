@@ -23,8 +23,9 @@ from sdist_ray.jobs.people import place_files, write_groups, write_people, write
 from sdist_ray.jobs.sources import find_videos
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.report.distancing_page import write_distancing_report
+from sdist_ray.runtime.watch_local import LocalWatch
+from sdist_ray.runtime.watch_plan import Interrupted, Progress, Result, WatchPlan
 from sdist_ray.runtime.watched import Drawing, Watched
-from sdist_ray.runtime.watching import Interrupted, LocalWatch, Progress, Result, WatchPlan
 from sdist_ray.settings_detector import ForegroundDetectorSettings
 from sdist_ray.settings_distancing import DistancingJob
 

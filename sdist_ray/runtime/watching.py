@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,45 +17,21 @@ import numpy as np
 from sdist_ray.cameras.camera import Camera
 from sdist_ray.detection.detector import Detections, Detector
 from sdist_ray.detection.foreground import ForegroundSettings
-from sdist_ray.detection.make import AnyDetectorSettings, make_detector, shared_model
+from sdist_ray.detection.make import make_detector, shared_model
 from sdist_ray.detection.neural import Found, NeuralModel, NeuralSettings, Prepared
 from sdist_ray.detection.people import PeopleDetector
 from sdist_ray.distancing.method import ground_of
 from sdist_ray.distancing.scene import Scene, nobody
-from sdist_ray.distancing.watch import Watch, WatchSettings
+from sdist_ray.distancing.watch import Watch
 from sdist_ray.errors import InputError
-from sdist_ray.runtime.watched import Drawing, Watched, WatchFiles, folder_of
+from sdist_ray.runtime.watch_plan import Interrupted, Progress, WatchPlan, paced
+from sdist_ray.runtime.watched import Watched, WatchFiles, folder_of
 from sdist_ray.video.files import open_source
 from sdist_ray.video.source import FrameError, Image, VideoSource
 
 AHEAD = 4
 """Frames that may wait between two threads, for each camera up to a few."""
 MOST_AHEAD = 16
-
-
-@dataclass(frozen=True)
-class WatchPlan:
-    """What a worker must know.
-
-    Attributes:
-        detector: of the detector.
-        watch: what to look for.
-        method: see distancing.method.
-        fps: how often to look, frames per second; None for every frame.
-        warmup_s: seconds that teach a foreground detector the background.
-        standing_s: for how long it sees who stands still; None: as its settings say.
-        drawing: what to draw.
-        threads: that a worker's detector may use.
-    """
-
-    detector: AnyDetectorSettings
-    watch: WatchSettings
-    method: str
-    fps: float | None
-    warmup_s: float
-    standing_s: float | None
-    drawing: Drawing
-    threads: int = 1
 
 
 @dataclass
@@ -90,31 +65,6 @@ class _Item:
     """What the network finds in its batch, and which of that is this frame's."""
     place: int = 0
     seen: Detections | None = None
-
-
-@dataclass
-class Progress:
-    """Frames drawn, of how many there will be (0 where nobody knows)."""
-
-    frames: int = 0
-    expected: int = 0
-
-
-Result = tuple[Watched, int]
-"""What became of a camera, and which worker has its files."""
-
-
-class Interrupted(Exception):
-    """A run was asked to end before its cameras did.
-
-    Attributes:
-        results: what there was by then.
-        cause: how it was asked.
-    """
-
-    def __init__(self, results: list[Result], cause: BaseException) -> None:
-        super().__init__("interrupted")
-        self.results, self.cause = results, cause
 
 
 class WatchWorker:
@@ -224,7 +174,7 @@ class WatchWorker:
             watch = Watch(ground_of(camera, plan.method, size), plan.watch, size, still)
             chosen = plan.detector
             if isinstance(chosen, ForegroundSettings):
-                chosen = _paced(chosen, plan, plan.fps or source.fps)
+                chosen = paced(chosen, plan, plan.fps or source.fps)
             detector = make_detector(chosen, camera.mask, plan.threads)
             folder = folder_of(self._folder, camera.id, number)
             files = WatchFiles(folder, watch, plan.drawing, still, source.fps, size)
@@ -391,34 +341,3 @@ class WatchWorker:
         except (InputError, OSError) as error:
             report.problem = str(error)
             view.files.abandon()
-
-
-def _paced(settings: ForegroundSettings, plan: WatchPlan, fps: float) -> ForegroundSettings:
-    """A detector's settings for a frame rate."""
-    mixture = settings.mixture
-    if plan.standing_s is not None:
-        # A new mode is background when the others no longer hold the background share.
-        rate = (1 - mixture.background_share) / (plan.standing_s * fps)
-        mixture = replace(mixture, learning_rate=min(1.0, max(1e-6, rate)))
-    return replace(settings, mixture=mixture, warmup_frames=max(1, round(plan.warmup_s * fps)))
-
-
-class LocalWatch:
-    """A run's one worker in this process."""
-
-    def __init__(self, plan: WatchPlan, cameras: Sequence[Camera], folder: Path) -> None:
-        """See WatchWorker; ``folder`` exists."""
-        self._cameras = cameras
-        self._worker = WatchWorker(plan, folder)
-        self.where = [{"node": "this process", "gpus": [], **self._worker.runs_on}]
-
-    def run(self, on_frames: Callable[[Progress], None]) -> list[Result]:
-        """See RayWatch."""
-        return [(watched, 0) for watched in self._worker.run(self._cameras, on_frames)]
-
-    def fetch(self, worker: int, path: str, into: Path) -> None:
-        """See RayWatch."""
-        shutil.move(path, into)
-
-    def close(self) -> None:
-        """See RayWatch; the folder is its maker's."""

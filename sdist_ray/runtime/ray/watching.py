@@ -14,8 +14,9 @@ import ray
 
 from sdist_ray.cameras.camera import Camera
 from sdist_ray.errors import InputError
+from sdist_ray.runtime.watch_plan import Interrupted, Progress, Result, WatchPlan
 from sdist_ray.runtime.watched import Watched
-from sdist_ray.runtime.watching import Interrupted, Progress, Result, WatchPlan, WatchWorker
+from sdist_ray.runtime.watching import WatchWorker
 
 CHUNK_BYTES = 16 << 20
 SECONDS_BETWEEN_LOOKS = 0.5
