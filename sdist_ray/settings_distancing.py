@@ -73,13 +73,14 @@ class DrawingSettings:
 class WatchRuntimeSettings:
     """Where it runs. A worker takes ``num_cpus`` and ``num_gpus`` of the cluster, which may be fractions.
 
-    ``workers`` of 0: as many as there is room for, at most one per camera. Where GPUs are asked for and there
+    ``workers`` of 0: as many as there is room for, at most one per camera. ``num_cpus`` of None: an even share of
+    the cluster's CPUs. Where GPUs are asked for and there
     are none, ``cpu_instead`` goes on without.
     """
 
     kind: str = MISSING
     workers: int = 0
-    num_cpus: float = 1.0
+    num_cpus: float | None = None
     num_gpus: float = 0.0
     cpu_instead: bool = False
 
@@ -104,8 +105,9 @@ class DistancingJob:
         runtime = self.runtime
         require("runtime", runtime.kind, runtime.kind in RUNTIMES, RUNTIMES)
         require("runtime.workers", runtime.workers, 0 <= runtime.workers <= 10_000, "0 (automatic) or more")
-        fits = 0 < runtime.num_cpus <= 1024
-        require("runtime.num_cpus", runtime.num_cpus, fits, "above 0, at most 1024")
+        if runtime.num_cpus is not None:
+            fits = 0 < runtime.num_cpus <= 1024
+            require("runtime.num_cpus", runtime.num_cpus, fits, "above 0, at most 1024, or null")
         require("runtime.num_gpus", runtime.num_gpus, 0 <= runtime.num_gpus <= 64, "0 to 64")
         if runtime.num_gpus and runtime.kind == "local":
             raise InputError(

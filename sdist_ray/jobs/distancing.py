@@ -80,17 +80,16 @@ def run(settings: DistancingJob, config: str) -> None:
 @contextlib.contextmanager
 def _watch(settings: DistancingJob, cameras: list[Camera], where: Host, work: Path) -> Iterator[Any]:
     """The workers, wherever they are, for as long as the block runs."""
-    # A worker's detector runs on the CPUs that the worker was given.
-    threads = (
-        len(os.sched_getaffinity(0)) if where.kind == "local" else max(1, int(settings.runtime.num_cpus))
-    )
-    plan = _plan(settings, threads)
     watch: Any
     if where.kind == "ray":
         from sdist_ray.runtime.ray.watching import RayWatch
 
-        watch = RayWatch(plan, cameras, *_workers(settings, len(cameras)))
+        workers, share = _workers(settings, len(cameras))
+        # A worker's detector runs on the CPUs that the worker was given.
+        plan = _plan(settings, max(1, int(share.num_cpus)))
+        watch = RayWatch(plan, cameras, workers, share)
     else:
+        plan = _plan(settings, len(os.sched_getaffinity(0)))
         watch = LocalWatch(plan, cameras, work)
     try:
         yield watch
@@ -127,7 +126,7 @@ def _workers(settings: DistancingJob, cameras: int) -> tuple[int, Any]:
     from sdist_ray.runtime.ray.watching import Share, any_gpu, room_for
 
     runtime = settings.runtime
-    share = Share(runtime.num_cpus, runtime.num_gpus)
+    share = Share(runtime.num_cpus or 1.0, runtime.num_gpus)
     if share.num_gpus and not any_gpu():
         if not runtime.cpu_instead:
             raise InputError(
@@ -145,7 +144,12 @@ def _workers(settings: DistancingJob, cameras: int) -> tuple[int, Any]:
     wanted = min(runtime.workers or room, cameras)
     if wanted > room:
         say(f"the Ray cluster has room for {room} of {wanted} workers")
-    return min(wanted, room), share
+    workers = min(wanted, room)
+    if runtime.num_cpus is None:
+        # What would be idle otherwise: a lone camera's network may use every core there is.
+        while room_for(Share(share.num_cpus + 1, share.num_gpus)) >= workers:
+            share = Share(share.num_cpus + 1, share.num_gpus)
+    return workers, share
 
 
 def _report(results: list[Result], cameras: list[Camera]) -> None:
