@@ -331,11 +331,12 @@ def test_a_worker_that_dies_takes_only_its_cameras(tmp_path, cluster):
 
 KILLER = """
 import glob, os, time
+old = set(glob.glob("/tmp/sdist-ray-*/00000-a"))
 while True:
     time.sleep(0.1)
     # The worker whose camera goes on for longest: its folder has the number of a, and grows last.
-    for folder in glob.glob("/tmp/sdist-ray-*/00000-a"):
-        time.sleep(4)
+    for folder in set(glob.glob("/tmp/sdist-ray-*/00000-a")) - old:
+        time.sleep(2)
         for pid in os.listdir("/proc"):
             try:
                 name = open(f"/proc/{pid}/cmdline").read()

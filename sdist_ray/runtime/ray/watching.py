@@ -36,6 +36,7 @@ class DistancingWorker:
         context = ray.get_runtime_context()
         return {
             "node": context.get_node_id(),
+            "folder": str(self._own),
             "gpus": [str(number) for number in ray.get_gpu_ids()],
             **self._worker.runs_on,
         }
@@ -113,8 +114,10 @@ class RayWatch:
         )
         self._cameras = [list(cameras[number::workers]) for number in range(workers)]
         self._actors = [actor.remote() for _ in range(workers)]
+        self._folders: list[str] = []
         try:
             self.where: list[dict[str, Any]] = ray.get([actor.begin.remote(plan) for actor in self._actors])
+            self._folders = [place.pop("folder") for place in self.where]
         except BaseException as error:
             self.close()
             raise _own(error) from error
@@ -191,6 +194,9 @@ class RayWatch:
                 continue
             finally:
                 ray.kill(actor)
+        # What a worker that died could not remove, if it was on this machine.
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _own(error: BaseException) -> BaseException:
