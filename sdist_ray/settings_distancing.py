@@ -73,8 +73,8 @@ class DrawingSettings:
 class WatchRuntimeSettings:
     """Where it runs. A worker takes ``num_cpus`` and ``num_gpus`` of the cluster, which may be fractions.
 
-    ``workers`` of 0: as many as there is room for, at most one per camera. ``num_cpus`` of None: an even share
-    of the cluster's CPUs. Where GPUs are asked for and there are none, ``cpu_instead`` goes on without.
+    ``workers`` of 0: as many as there is room for, at most one per camera. ``num_cpus`` of None: an even
+    share of the cluster's CPUs. Where GPUs are asked for and there are none, ``cpu_instead`` goes on without.
     """
 
     kind: str = MISSING
