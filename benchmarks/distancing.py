@@ -35,7 +35,7 @@ from sdist_ray.runtime.watching import WatchWorker
 from sdist_ray.video.files import VideoFile
 
 RESULTS = Path(__file__).parent / "results" / "distancing.json"
-START_SCORE, CONTINUE_SCORE = 0.3, 0.2
+START_SCORE, CONTINUE_SCORE = 0.3, 0.25
 KINDS = {
     "whole": Drawing(),
     "no panel": Drawing(panel="none"),

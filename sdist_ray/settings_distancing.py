@@ -34,8 +34,8 @@ class DistanceSettings:
     long_s: float = 5.0
     serious_s: float = 15.0
     groups: bool = True
-    continue_score: float = 0.2
-    coast_s: float = 1.0
+    continue_score: float = 0.25
+    coast_s: float = 0.7
 
     def watch(self, start_score: float) -> WatchSettings:
         """As a camera's watch takes them, checked."""

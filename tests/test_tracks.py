@@ -55,11 +55,11 @@ def test_a_track_counts_from_the_third_detection_on():
 def test_who_is_missed_is_carried_on_and_taken_up_again():
     walk = [[(-2 + 0.13 * n, 0.0)] for n in range(40)]
     gap = [[] if 15 <= n < 22 else places for n, places in enumerate(walk)]
-    seen = follow(gap)
+    seen = follow(gap, settings=TrackSettings(coast_s=1.0))
     assert {track for people in seen for track in people} == {1}
     for n in range(15, 22):
         np.testing.assert_allclose(seen[n][1], walk[n][0], atol=0.4)
-    lost = follow([*walk[:15], *[[]] * 40])
+    lost = follow([*walk[:15], *[[]] * 40], settings=TrackSettings(coast_s=1.0))
     shown = [len(people) for people in lost]
     assert shown[15:24] == [1] * 9
     assert shown[27:] == [0] * 28

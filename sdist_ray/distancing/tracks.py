@@ -40,7 +40,7 @@ class TrackSettings:
 
     start_score: float = 0.3
     confirm_hits: int = 3
-    coast_s: float = 1.0
+    coast_s: float = 0.7
     forget_s: float = 2.0
     acceleration: float = 1.0
     speed: float = 1.2
