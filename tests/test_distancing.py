@@ -284,7 +284,7 @@ def four_streets(tmp_path):
 
 
 @pytest.mark.ray
-def test_four_cameras_share_a_gpu(tmp_path, cluster):
+def test_four_cameras_share_a_gpu(tmp_path, cluster, capsys):
     cluster(1)
     arguments = ["distancing.method=pixel", "runtime.num_gpus=0.25", "runtime.num_cpus=0.5"]
     assert distance(tmp_path / "out", *arguments, paths=four_streets(tmp_path), runtime="ray") == 0
@@ -293,6 +293,8 @@ def test_four_cameras_share_a_gpu(tmp_path, cluster):
     assert [entry["status"] for entry in summary["cameras"]] == ["ok"] * 4
     # Foreground detection runs on the CPU whatever is there, and the output says so.
     assert summary["detector"]["device"] == "cpu"
+    (warning,) = summary["detector"]["warnings"]
+    assert warning in capsys.readouterr().err
 
 
 @pytest.mark.ray

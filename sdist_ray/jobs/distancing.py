@@ -45,7 +45,7 @@ def run(settings: DistancingJob, config: str) -> None:
         stack.callback(shutil.rmtree, work, ignore_errors=True)
         processing = time.time()
         watch = stack.enter_context(_watch(settings, cameras, where, work))
-        for warning in sorted({text for place in watch.where for text in place["warnings"]}):
+        for warning in _warnings(watch.where):
             say(warning)
         interrupt: BaseException | None = None
         try:
@@ -152,6 +152,17 @@ def _workers(settings: DistancingJob, cameras: int) -> tuple[int, Any]:
     return workers, share
 
 
+def _warnings(where: list[dict[str, Any]]) -> list[str]:
+    """What is to be said about where the detector runs."""
+    warnings = {text for place in where for text in place["warnings"]}
+    if any(place["gpus"] and place["device"] == "cpu" for place in where):
+        warnings.add(
+            "workers were given a GPU, but the detector runs on the CPU: a foreground detector always does, "
+            "a neural one needs ONNX Runtime with CUDA (pip install 'sdist-ray[gpu]')"
+        )
+    return sorted(warnings)
+
+
 def _report(results: list[Result], cameras: list[Camera]) -> None:
     """Say what was wrong with cameras.
 
@@ -196,6 +207,7 @@ def _summary(
             "device": "+".join(device),
             "backend": "+".join(backend),
             "model": None if model is None else Path(model).name,
+            "warnings": _warnings(where),
         },
         "method": settings.distancing.method,
         "limit_m": settings.distancing.limit_m,
