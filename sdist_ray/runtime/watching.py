@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,7 @@ from sdist_ray.video.source import FrameError, Image, VideoSource
 AHEAD = 4
 """Frames that may wait between two threads, for each camera up to a few."""
 MOST_AHEAD = 16
+SETTLE_S = 120.0
 
 
 @dataclass
@@ -48,6 +50,7 @@ class _View:
     """Ticks per second."""
     last_tick: int | None = None
     scene: Scene | None = None
+    settled_s: float = -math.inf
     failed: bool = False
 
 
@@ -312,6 +315,10 @@ class WatchWorker:
                 boxes = item.seen.boxes.astype(np.float64) * [width, height, width, height]
                 scene = view.watch.look(item.time_s, boxes, item.seen.scores.astype(np.float64))
                 view.files.add(view.camera.id, item.tick, scene)
+                if item.time_s >= view.settled_s + SETTLE_S:
+                    # Nobody is found to have been together that long ago: these are final, and out of memory.
+                    view.settled_s = item.time_s
+                    view.report.violations += view.watch.violations(item.time_s - SETTLE_S)
             else:
                 scene = nobody(item.time_s)
             view.report.detections += len(item.seen.boxes)
@@ -333,7 +340,7 @@ class WatchWorker:
             view.files.abandon()
             return
         report.people = view.files.people
-        report.violations = view.watch.violations()
+        report.violations += view.watch.violations()
         report.severities = [view.watch.severity(violation) for violation in report.violations]
         report.groups = view.watch.groups()
         try:
