@@ -43,9 +43,8 @@ class Images(VideoSource):
         first = next((image for file in self._files if (image := read_image(file)) is not None), None)
         if first is None:
             if not folder:
-                raise InputError(
-                    f"{path}: {'not a readable image' if path.stat().st_size else 'an empty file'}"
-                )
+                wrong = "not a readable image" if path.stat().st_size else "an empty file"
+                raise InputError(f"{path}: {wrong}")
             raise InputError(f"{path}: none of its {len(self._files)} images can be read")
         self._size = (first.shape[1], first.shape[0])
 
@@ -102,7 +101,7 @@ def is_image(path: Path) -> bool:
 
 
 def read_image(path: Path) -> Image | None:
-    """An image, uint8 (height, width, 3), BGR, turned upright as its camera says; None if it cannot be read."""
+    """An image, uint8 (height, width, 3), BGR, upright; None if it cannot be read."""
     try:
         if path.stat().st_size > MAX_IMAGE_BYTES:
             return None

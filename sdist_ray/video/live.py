@@ -44,10 +44,10 @@ class Capture(Protocol):
 
 
 class Webcam(VideoSource):
-    """A camera at this machine. A thread reads it all the time; ``grab`` waits for a frame newer than the last.
+    """A camera at this machine. A thread reads it all the time.
 
-    Frames that nobody grabs in time are dropped, so what is grabbed is never old. Capture times are those
-    of arrival, which is all that a webcam tells.
+    ``grab`` waits for a frame newer than the last. Frames that nobody grabs in time are dropped, so what is
+    grabbed is never old. Capture times are those of arrival, which is all that a webcam tells.
 
     Args:
         url: ``webcam:0``, or a device such as ``/dev/video0``.
