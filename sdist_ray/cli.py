@@ -36,6 +36,7 @@ usage: sdist-ray COMMAND [key=value ...]
   simulate    a site with people and cameras: videos, recording, ground truth
   evaluate    a topology against ground truth
   capacity    the memory, processors and bandwidth that a network would take
+  cameras     cameras calibrate IMAGE_OR_VIDEO: pixels to metres, from four points of the ground
   models      neural detectors: models convert CFG WEIGHTS, models check MODEL IMAGE
 
 sdist-ray COMMAND --help shows a command's settings, --version the version.

@@ -13,6 +13,7 @@ from sdist_ray.settings import (
     SimulateJob,
     TopologyJob,
 )
+from sdist_ray.settings_cameras import CalibrateJob
 from sdist_ray.settings_distancing import DistancingJob
 
 COMMANDS: dict[str, Any] = {
@@ -22,10 +23,12 @@ COMMANDS: dict[str, Any] = {
     "simulate": SimulateJob,
     "evaluate": EvaluateJob,
     "capacity": CapacityJob,
+    "cameras calibrate": CalibrateJob,
     "models convert": ConvertJob,
     "models check": CheckJob,
 }
 POSITIONAL: dict[str, tuple[str, ...]] = {
+    "cameras calibrate": ("image",),
     "models convert": ("cfg", "weights"),
     "models check": ("detector.model", "image"),
 }

@@ -13,7 +13,7 @@ FLOORS = {
     "occupancy": 1, "detection": 1, "video": 1,
     "exclusion": 2, "cameras": 2,
     "topology": 3, "simulation": 3, "settings_detector": 3, "settings": 3,
-    "settings_distancing": 4, "commands": 7,
+    "settings_distancing": 4, "settings_cameras": 4, "commands": 7,
     "partition": 4, "distancing": 4,
     "coordinator": 5, "report": 5,
     "runtime": 6, "jobs": 7, "cli": 8, "__main__": 9,

@@ -1,17 +1,22 @@
 """One contract for every source of frames, and calibrations, cameras.yaml."""
 
+import threading
+import time
+
 import cv2
 import numpy as np
 import pytest
 
-from sdist_ray.cameras.camera import Camera, Mask, merge, without_credentials
+from sdist_ray.cameras.camera import Camera, Mask, is_webcam, merge, without_credentials
 from sdist_ray.cameras.described import read_cameras
 from sdist_ray.cameras.homography import Homography
 from sdist_ray.cameras.pinhole import Pinhole, pinhole_from_xml
 from sdist_ray.detection.foreground import ForegroundDetector, ForegroundSettings
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.grid import Grid
-from sdist_ray.video.files import ImageFolder, VideoFile, find_cameras, open_source
+from sdist_ray.video.files import VideoFile, find_cameras, open_source
+from sdist_ray.video.images import Images
+from sdist_ray.video.live import Webcam
 
 FRAMES, FPS = 12, 5.0
 
@@ -37,6 +42,30 @@ def write_folder(path):
     for number, image in enumerate(images()):
         cv2.imwrite(str(path / f"frame{number}.png"), image)
     return path
+
+
+class FakeCapture:
+    """A device that gives a frame whenever a test lets it."""
+
+    def __init__(self, count=FRAMES, busy=False):
+        self.waiting = list(images(count))
+        self.turns = threading.Semaphore(0)
+        self.released = threading.Event()
+        self.busy = busy
+
+    def isOpened(self):
+        return not self.busy
+
+    def read(self):
+        if len(self.waiting) < FRAMES:
+            self.turns.acquire(timeout=5)
+        return (True, self.waiting.pop(0)) if self.waiting else (False, None)
+
+    def get(self, _property):
+        return 15.0
+
+    def release(self):
+        self.released.set()
 
 
 @pytest.fixture(params=["video", "folder"])
@@ -78,6 +107,117 @@ def test_the_end_stays_the_end_and_closing_twice_is_fine(source):
     assert source.grab() is None
 
 
+SUFFIXES = ("jpg", "png", "bmp", "tif", "webp")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_image_is_a_source_of_one_frame(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    cv2.imwrite(str(path), next(images()))
+    with open_source(Camera("a", str(path), start_s=100.0)) as source:
+        assert (source.size, source.frames, source.complaint) == ((64, 48), 1, None)
+        (frame,) = list(source)
+        assert (frame.index, frame.time_s) == (0, 100.0)
+        assert np.abs(frame.image.astype(int) - next(images())).mean() < 12
+        assert source.grab() is None
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(None, "No such file"), (b"", "empty file"), (b"GIF89a", "not a readable image")]
+)
+def test_what_is_no_image_is_refused(tmp_path, content, says):
+    if content is not None:
+        (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(InputError, match=says) as caught:
+        open_source(Camera("a", str(tmp_path / "a.jpg")))
+    assert "a.jpg" in str(caught.value)
+
+
+def test_a_glob_of_images_makes_a_camera_of_each(tmp_path):
+    write_folder(tmp_path / "photos")
+    found = find_cameras([f"{tmp_path}/photos/*.png"])
+    assert len(found) == FRAMES
+    assert found[0].id == "frame0"
+    with open_source(found[0]) as source:
+        assert source.frames == 1
+
+
+def test_a_webcam_gives_the_newest_frame_and_when_it_came():
+    device = FakeCapture()
+    before = time.time()
+    with Webcam("webcam:0", capture=device) as source:
+        assert (source.size, source.fps, source.frames) == ((64, 48), 15.0, None)
+        first = source.grab()
+        assert before <= first <= time.time()
+        np.testing.assert_array_equal(source.decode(), next(images()))
+        for _ in range(3):
+            device.turns.release()
+        while len(device.waiting) > FRAMES - 4:
+            time.sleep(0.001)
+        while source._newest is None or source._count < 4:
+            time.sleep(0.001)
+        assert source.grab() >= first
+        np.testing.assert_array_equal(source.decode(), list(images())[3])
+    assert source.grab() is None
+    source.close()
+    device.turns.release()
+    assert device.released.wait(5)
+
+
+def test_times_of_a_webcam_do_not_decrease_when_the_clock_is_set_back(monkeypatch):
+    clock = iter([100.0, 90.0, 95.0, 120.0])
+    monkeypatch.setattr("sdist_ray.video.live.time.time", lambda: next(clock))
+    device = FakeCapture(4)
+    with Webcam("webcam:0", capture=device) as source:
+        times = [source.grab()]
+        for _ in range(3):
+            device.turns.release()
+            times.append(source.grab())
+        device.turns.release()
+    assert times == [100.0, 100.0, 100.0, 120.0]
+
+
+def test_a_webcam_that_is_unplugged_ends_and_says_so():
+    device = FakeCapture(1)
+    device.turns.release()
+    with Webcam("webcam:0", capture=device) as source:
+        assert len(list(source)) == 1
+        assert "after 1: was it unplugged" in source.complaint
+        assert source.grab() is None
+
+
+def test_a_silent_webcam_ends(monkeypatch):
+    monkeypatch.setattr("sdist_ray.video.live.SILENT_S", 0.05)
+    device = FakeCapture(2)
+    with Webcam("webcam:0", capture=device) as source:
+        assert len(list(source)) == 1
+        assert "no frame for 0.05 s" in source.complaint
+        device.turns.release()
+
+
+def test_a_busy_webcam_is_let_go_of():
+    device = FakeCapture(busy=True)
+    with pytest.raises(InputError, match="another program may be using it"):
+        Webcam("webcam:0", capture=device)
+    assert device.released.is_set()
+
+
+@pytest.mark.parametrize("url", ["webcam:987", "/dev/video987", "webcam:front", "webcam:"])
+def test_a_missing_webcam_is_one_line(url):
+    (camera,) = find_cameras([url])
+    with pytest.raises(InputError, match=r"no such webcam|not a webcam") as caught:
+        open_source(camera)
+    assert "\n" not in str(caught.value)
+    assert url in str(caught.value)
+
+
+def test_webcams_are_named_in_cameras_yaml_and_by_themselves(tmp_path):
+    (tmp_path / "cameras.yaml").write_text("- {id: door, url: 'webcam:0'}\n")
+    assert read_cameras(tmp_path / "cameras.yaml")[0].url == "webcam:0"
+    assert [c.id for c in find_cameras(["webcam:0", "/dev/video1"])] == ["webcam0", "video1"]
+    assert not is_webcam("/dev/shm/video0.mp4")
+
+
 def test_a_truncated_video_is_read_to_the_break_and_says_so(tmp_path):
     path = tmp_path / "a.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (64, 48))
@@ -95,7 +235,7 @@ def test_a_truncated_video_is_read_to_the_break_and_says_so(tmp_path):
 def test_a_corrupt_image_is_passed_over_and_said(tmp_path):
     folder = write_folder(tmp_path / "a")
     (folder / "frame3.png").write_bytes(b"not an image")
-    with ImageFolder(folder, FPS) as source:
+    with Images(folder, FPS) as source:
         times = [frame.time_s * FPS for frame in source]
         np.testing.assert_allclose(times, [n for n in range(FRAMES) if n != 3])
         assert "1 of 12 images" in source.complaint
@@ -123,15 +263,15 @@ def test_what_is_no_video_is_refused(tmp_path, name, content, says):
 def test_folders_without_good_images_are_refused(tmp_path):
     (tmp_path / "a").mkdir()
     with pytest.raises(InputError, match="without images"):
-        ImageFolder(tmp_path / "a")
+        Images(tmp_path / "a")
     (tmp_path / "a" / "x.jpg").write_bytes(b"no")
     with pytest.raises(InputError, match="none of its 1 images"):
-        ImageFolder(tmp_path / "a")
+        Images(tmp_path / "a")
 
 
 def test_images_are_in_natural_order(tmp_path):
     folder = write_folder(tmp_path / "a")
-    with ImageFolder(folder, FPS) as source:
+    with Images(folder, FPS) as source:
         tenth = list(source)[10].image
     np.testing.assert_array_equal(tenth, list(images())[10])
 

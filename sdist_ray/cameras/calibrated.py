@@ -57,10 +57,19 @@ def read_calibration(
     return kind, None, None
 
 
-def rectangle(lengths_m: tuple[float, float]) -> Points:
-    """Corners (4, 2), metres, of a rectangle: from the first to the second, then on to the third."""
+def rectangle(lengths_m: tuple[float, float], image_points: Points) -> Points:
+    """Corners (4, 2), metres, of a rectangle: from the first to the second, then on to the third.
+
+    Args:
+        lengths_m: of these two sides.
+        image_points: (4, 2) pixels. They say which way round the corners go, so that the ground is
+            never its own mirror image.
+    """
     across, along = lengths_m
-    return np.array([[0.0, 0.0], [across, 0.0], [across, along], [0.0, along]])
+    x, y = np.asarray(image_points, dtype=np.float64).T
+    clockwise = float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) > 0
+    first, second = (along, 0.0) if clockwise else (0.0, along)
+    return np.array([[0.0, first], [across, first], [across, second], [0.0, second]])
 
 
 def _homography(value: Mapping[Any, Any]) -> Calibration:
@@ -71,7 +80,7 @@ def _homography(value: Mapping[Any, Any]) -> Calibration:
             raise InputError(
                 "lengths_m must be two lengths, first to second and second to third of four image_points"
             )
-        ground = rectangle((lengths[0], lengths[1]))
+        ground = rectangle((lengths[0], lengths[1]), image)
     else:
         ground = read_points(value.get("ground_points"), "ground_points", least=4)
     focal = None if value.get("focal_px") is None else read_positive(value["focal_px"], "focal_px")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -87,6 +88,11 @@ def without_credentials(url: str) -> str:
         return urlunsplit((parts.scheme, host, parts.path, query, ""))
     except ValueError:
         return url.partition("://")[0] + "://…"
+
+
+def is_webcam(url: str) -> bool:
+    """Whether an address is a camera at this machine: ``webcam:0``, or a device such as ``/dev/video0``."""
+    return re.match(r"webcam:|/dev/(video\d+$|v4l/)", url) is not None
 
 
 def check_unique(cameras: Iterable[Camera], where: str = "") -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sdist_ray.cameras.calibrated import read_calibration
-from sdist_ray.cameras.camera import Camera, Mask, check_unique
+from sdist_ray.cameras.camera import Camera, Mask, check_unique, is_webcam
 from sdist_ray.cameras.values import read_number, read_points, read_yaml, show
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.grid import Grid
@@ -49,7 +49,7 @@ def _camera(entry: object, path: Path, number: int) -> Camera:
     url = entry.get("url")
     if url is not None and not isinstance(url, str):
         raise InputError(f"{where}: url must be a text, not {show(url)}")
-    if url is not None and "://" not in url:
+    if url is not None and "://" not in url and not is_webcam(url):
         url = str(path.parent / url)
     fps = None if entry.get("fps") is None else read_number(entry["fps"], f"{where}: fps")
     if fps is not None and not 0 < fps <= 1000:

@@ -21,11 +21,22 @@ class Homography:
         image_size: (width, height) in pixels.
         upright: (3,), what a metre of height adds to a ground point's homogeneous pixels; None where that
             is not known.
+        focal_px: the lens's focal length, pixels, as given or as the matrix tells; None where unknown.
     """
 
     matrix: Points
     image_size: tuple[int, int]
     upright: Points | None = None
+    focal_px: float | None = None
+
+    @property
+    def camera(self) -> Points | None:
+        """Where the camera is, (3,): on the ground, and its height, metres; None where that is not known."""
+        if self.upright is None:
+            return None
+        # The one point whose homogeneous pixels are all zero.
+        seen = np.column_stack([self.matrix[:, :2], self.upright])
+        return np.asarray(np.linalg.solve(seen, -self.matrix[:, 2]), dtype=np.float64)
 
     @classmethod
     def from_points(
@@ -72,7 +83,7 @@ class Homography:
             raise InputError(
                 "the image and ground points are not views of one plane: two of them are swapped"
             )
-        return cls(matrix, image_size, _upright(matrix, image_size, focal_px))
+        return cls(matrix, image_size, *_upright(matrix, image_size, focal_px))
 
     def to_image(self, ground_points: Points) -> Points:
         """See Calibration."""
@@ -105,8 +116,12 @@ def _nearly_collinear(points: Points) -> bool:
     return False
 
 
-def _upright(matrix: Points, image_size: tuple[int, int], focal_px: float | None) -> Points | None:
-    """See Homography. For square pixels and a lens whose axis meets the middle of the image.
+def _upright(
+    matrix: Points, image_size: tuple[int, int], focal_px: float | None
+) -> tuple[Points | None, float | None]:
+    """Upright and focal length, see Homography.
+
+    For square pixels and a lens whose axis meets the middle of the image.
 
     The ground's axes are orthogonal and of one length: that gives two equations for the focal length, and
     then the third axis (Zhang, A flexible new technique for camera calibration, 2000, section 3.1).
@@ -116,7 +131,7 @@ def _upright(matrix: Points, image_size: tuple[int, int], focal_px: float | None
     axes = centre @ matrix
     focal = focal_px or _focal_length(axes, max(image_size))
     if focal is None:
-        return None
+        return None, None
     lens = np.diag([focal, focal, 1.0])
     rays = np.linalg.inv(lens) @ axes
     scale = math.sqrt(float(np.linalg.norm(rays[:, 0]) * np.linalg.norm(rays[:, 1])))
@@ -125,7 +140,7 @@ def _upright(matrix: Points, image_size: tuple[int, int], focal_px: float | None
     if up @ rays[:, 2] > 0:
         up = -up
     points: Points = np.linalg.inv(centre) @ lens @ up
-    return points
+    return points, focal
 
 
 def _focal_length(axes: Points, image_side: int) -> float | None:

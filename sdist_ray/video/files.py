@@ -1,24 +1,23 @@
-"""Video files and folders of images as sources."""
+"""Video files as sources, and which source a camera's address or a path stands for."""
 
 from __future__ import annotations
 
 import glob
 import math
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from sdist_ray.cameras.camera import Camera, without_credentials
+from sdist_ray.cameras.camera import Camera, is_webcam, without_credentials
 from sdist_ray.errors import InputError
+from sdist_ray.video.images import IMAGE_SUFFIXES, Images, is_image
+from sdist_ray.video.live import Webcam, webcam_name
 from sdist_ray.video.source import FrameError, Image, VideoSource
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
 # FFmpeg follows such lists to other files and addresses: a "video" must not make us open those.
 PLAYLIST_HEADS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"[playlist]", b"<smil")
-DEFAULT_IMAGE_FPS = 10.0
 
 
 class VideoFile(VideoSource):
@@ -111,78 +110,6 @@ class VideoFile(VideoSource):
         self.close()
 
 
-class ImageFolder(VideoSource):
-    """The images of a folder in natural order (frame2 before frame10), one every 1 / fps seconds.
-
-    Raises:
-        InputError: no such folder, no image in it, or not one that can be read.
-    """
-
-    def __init__(self, path: Path, fps: float | None = None, start_s: float = 0.0) -> None:
-        try:
-            names = [entry for entry in path.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES]
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}") from error
-        if not names:
-            raise InputError(f"{path}: a folder without images (jpg, png, bmp, tif, webp)")
-        self._files = sorted(names, key=_natural)
-        self._fps = fps or DEFAULT_IMAGE_FPS
-        self._start_s = start_s
-        self._index = -1
-        self._broken: list[str] = []
-        self._closed = False
-        first = next((image for file in self._files if (image := _read_image(file)) is not None), None)
-        if first is None:
-            raise InputError(f"{path}: none of its {len(self._files)} images can be read")
-        self._size = (first.shape[1], first.shape[0])
-
-    @property
-    def fps(self) -> float:
-        """See VideoSource."""
-        return self._fps
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """See VideoSource."""
-        return self._size
-
-    @property
-    def frames(self) -> int | None:
-        """See VideoSource."""
-        return len(self._files)
-
-    @property
-    def complaint(self) -> str | None:
-        """See VideoSource."""
-        if not self._broken:
-            return None
-        return f"{len(self._broken)} of {len(self._files)} images cannot be read, {self._broken[0]} first"
-
-    def grab(self) -> float | None:
-        """See VideoSource."""
-        if self._closed or self._index + 1 >= len(self._files):
-            self._closed = True
-            return None
-        self._index += 1
-        return self._start_s + self._index / self._fps
-
-    def decode(self) -> Image:
-        """See VideoSource."""
-        if self._closed or self._index < 0:
-            raise FrameError("no image was grabbed")
-        file = self._files[self._index]
-        image = _read_image(file)
-        if image is None:
-            if file.name not in self._broken:
-                self._broken.append(file.name)
-            raise FrameError(f"{file}: not a readable image")
-        return image
-
-    def close(self) -> None:
-        """See VideoSource."""
-        self._closed = True
-
-
 def check_file(path: Path) -> None:
     """Raise InputError unless the path is a file with something in it that is no playlist."""
     try:
@@ -204,19 +131,21 @@ def open_source(camera: Camera) -> VideoSource:
     """
     if not camera.url:
         raise InputError(f"camera {camera.id!r} has no url")
+    if is_webcam(camera.url):
+        return Webcam(camera.url, camera.fps)
     if "://" in camera.url and not camera.url.startswith("file://"):
         shown = without_credentials(camera.url)
-        raise InputError(f"camera {camera.id!r}: {shown} is not a file or a folder of images")
+        raise InputError(f"camera {camera.id!r}: {shown} is not a file, a folder of images or a webcam")
     path = Path(camera.url.removeprefix("file://"))
-    kind = ImageFolder if path.is_dir() else VideoFile
+    kind = Images if path.is_dir() or is_image(path) else VideoFile
     return kind(path, camera.fps, camera.start_s)
 
 
 def find_cameras(paths: Iterable[str]) -> list[Camera]:
-    """One camera per file or folder of images that the paths and globs name; its id is the stem.
+    """One camera per file, folder of images or webcam that the paths and globs name; its id is the stem.
 
-    A path that names nothing stays in the list, so that its camera is reported as missing. A folder that
-    holds no images but videos stands for those videos.
+    An image is a camera of one frame. A path that names nothing stays in the list, so that its camera is
+    reported as missing. A folder that holds no images but videos stands for those videos.
 
     Raises:
         InputError: a glob matches nothing.
@@ -229,6 +158,9 @@ def find_cameras(paths: Iterable[str]) -> list[Camera]:
             if not found:
                 raise InputError(f"source.paths: {pattern} matches no file")
         for name in found:
+            if is_webcam(name):
+                cameras.append(Camera(id=webcam_name(name), url=name))
+                continue
             path = Path(name)
             inside = _videos_in(path) if path.is_dir() else []
             cameras += [Camera(id=file.stem or str(file), url=str(file)) for file in inside or [path]]
@@ -240,17 +172,3 @@ def _videos_in(folder: Path) -> list[Path]:
     if any(file.suffix.lower() in IMAGE_SUFFIXES for file in files):
         return []
     return [f for f in files if f.suffix.lower() in {".mp4", ".avi", ".mkv", ".mov", ".webm", ".ts"}]
-
-
-def _read_image(path: Path) -> Image | None:
-    try:
-        data = np.fromfile(path, dtype=np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    except (OSError, cv2.error):
-        return None
-    return None if image is None else np.asarray(image, dtype=np.uint8)
-
-
-def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
-    parts = re.split(r"(\d+)", path.name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts], path.name
