@@ -1,4 +1,4 @@
-"""How the experiments' plots look: colours that colour-blind readers tell apart (Okabe and Ito), thin axes."""
+"""How the experiments' plots look, in colours that colour-blind readers tell apart (Okabe and Ito)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Readers of the data sets that the experiments measure on; the README says where each is from.
 
-Boxes are float64 (n, 4): left, top, width, height in pixels of the camera's image. Places are float64 (n, 2), metres.
+Boxes are float64 (n, 4): left, top, width, height in pixels of the camera's image. Places are float64 (n, 2),
+in metres.
 """
 
 from __future__ import annotations
@@ -126,8 +127,9 @@ def wildtrack(folder: Path, name: str) -> Site:
 def scenescape(folder: Path, name: str) -> Site:
     """One of the two scenescape cameras, 10 FPS; ``config.json``'s four points and lens make its pinhole.
 
-    Ids differ between the files of boxes and of places: a box belongs to whoever of that instant stands nearest
-    to its foot point on the ground, at least total distance, within GATE_M. The parked aeroplane is left out.
+    Ids differ between the files of boxes and of places: a box belongs to whoever stands nearest to its foot
+    point on the ground at that instant, at least total distance, within GATE_M. The parked aeroplane is
+    left out.
     """
     sensor = json.loads((folder / "config.json").read_text())["sensors"][name]
     image = np.array(sensor["camera points"], np.float64)
