@@ -1,0 +1,1 @@
+"""People detectors against confidence, suppression, noise, rotation, resolution and blur."""

@@ -1,0 +1,1 @@
+"""Four ways from boxes to metres, and what each makes of the distance rule."""
