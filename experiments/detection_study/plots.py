@@ -18,6 +18,8 @@ KINDS = {
     "blur": ("Blur", "sigma, pixels"),
 }
 LEVEL = 0.3
+FEWEST = 0.05
+"""Detections per frame that a precision needs."""
 SHOWN_NMS = ("0.1", "0.3", "0.45", "0.6", "0.8", "0.9")
 
 
@@ -92,6 +94,12 @@ def _series(of: dict[str, Any], kind: str) -> tuple[list[float], list[dict[str, 
     return amounts, curves
 
 
+def _values(curves: list[dict[str, list[float]]], key: str, at: int) -> list[float]:
+    """Of each curve at a threshold; NaN for the precision of (almost) nothing."""
+    some = [key == "recall" or curve["detections"][at] >= FEWEST for curve in curves]
+    return [curve[key][at] if enough else float("nan") for curve, enough in zip(curves, some, strict=True)]
+
+
 def _spoilt(models: dict[str, Any], levels: np.ndarray, path: Path) -> None:
     """Precision and recall against each kind of spoiling, at the default and at the best threshold."""
     figure = Figure(figsize=(13, 6.2), layout="constrained")
@@ -104,7 +112,7 @@ def _spoilt(models: dict[str, Any], levels: np.ndarray, path: Path) -> None:
                 amounts, curves = _series(of, kind)
                 places = range(len(amounts))
                 axes.plot(
-                    places, [curve[key][at] for curve in curves],
+                    places, _values(curves, key, at),
                     color=COLOURS[colour], marker=MARKS[colour], markersize=5, label=name,
                 )  # fmt: skip
                 if kind == "rotation" and key == "recall":

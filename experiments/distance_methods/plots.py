@@ -34,7 +34,7 @@ def _violations(result: dict[str, Any], path: Path) -> None:
             axes.barh(place, whole, 0.62, color=colour, alpha=0.45)
             axes.plot(points, [place] * len(points), "o", color=colour, markersize=4, markeredgewidth=0)
             label = "no metres" if np.isnan(whole) else f"{whole:.2f}"
-            at = 1.02 if to_find else 0.01 if np.isnan(whole) else 1.25 * max(whole, *points)
+            at = 1.02 if to_find else 0.0115 if np.isnan(whole) else 1.25 * max(whole, *points)
             axes.text(at, place, label, va="center", fontsize=9)
         what = "F1 of pairs closer than 2 m" if to_find else "median error of the distance of two people, m"
         tidy(axes, key, what, "")
