@@ -67,7 +67,7 @@ def test_a_photo_is_one_picture_with_its_people_table(tmp_path):
     with VideoFile(write_walkers(tmp_path / "v.mp4", count=2)) as source:
         cv2.imwrite(str(tmp_path / "photo.jpg"), next(iter(source)).image)
     assert distancing(tmp_path / "run", tmp_path / "photo.jpg") == 0
-    assert (tmp_path / "run" / "pictures" / "photo.jpg").is_file()
+    assert (tmp_path / "run" / "pictures" / "photo.png").is_file()
     assert not (tmp_path / "run" / "annotated" / "photo.mp4").exists()
     assert "track" in pq.read_schema(tmp_path / "run" / "people.parquet").names
 
