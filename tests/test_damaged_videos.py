@@ -1,6 +1,7 @@
 """Uneven frame rates and garbage: a complete annotated video of what can be decoded, and whole tables."""
 
 import json
+import time
 
 import cv2
 import numpy as np
@@ -78,6 +79,36 @@ def test_topology_and_record_take_photos_too(tmp_path, capsys):
     sources = ["source=files", f"source.paths=[{tmp_path}/*.png]", "runtime=local"]
     for command in ("topology", "record"):
         assert cli.main([command, *sources, f"output={tmp_path / command}"]) == 0, capsys.readouterr().err
+
+
+class Plugged:
+    """A webcam that is unplugged after a while."""
+
+    def __init__(self, path):
+        self.video = cv2.VideoCapture(str(path))
+
+    def read(self):
+        time.sleep(0.04)
+        return self.video.read()
+
+    def __getattr__(self, name):
+        return getattr(self.video, name)
+
+
+@pytest.mark.parametrize("command", ["topology", "record", "distancing"])
+def test_a_webcam_is_watched_until_it_ends(tmp_path, monkeypatch, command):
+    video = write_walkers(tmp_path / "walk.mp4")
+    monkeypatch.setattr("sdist_ray.video.live._open", lambda url: Plugged(video))
+    settings = ["source=files", "source.paths=[webcam:0]", "runtime=local", f"output={tmp_path}/run"]
+    if command == "distancing":
+        settings.append("distancing.method=perspective")
+    started = time.time()
+    assert cli.main([command, *settings, "detector.warmup_s=0.5"]) == 0
+    assert "unplugged" in (tmp_path / "run" / "summary.json").read_text()
+    if command != "distancing":
+        recording = pq.read_table(tmp_path / "run" / "occupancy.parquet")
+        assert set(recording["camera"].to_pylist()) == {"webcam0"}
+        assert min(recording["tick"].to_pylist()) >= 10 * started - 1
 
 
 @pytest.mark.parametrize("command", ["topology", "record", "distancing"])
