@@ -72,10 +72,12 @@ class Homography:
         for name, points in (("image", image), ("ground", ground)):
             if _nearly_collinear(points):
                 raise InputError(f"three of the {name} points lie on one line: choose a wider four")
-        found, _ = cv2.findHomography(ground, image, 0)
+        # OpenCV fits in single precision, which coordinates of a map would not survive.
+        x, y = ground.mean(axis=0)
+        found, _ = cv2.findHomography(ground - (x, y), image, 0)
         if found is None or not np.isfinite(found).all():
             raise InputError("no homography fits the point pairs: check their order")
-        matrix: Points = np.asarray(found, dtype=np.float64)
+        matrix: Points = np.asarray(found, dtype=np.float64) @ [[1, 0, -x], [0, 1, -y], [0, 0, 1]]
         w = append_one(ground) @ matrix[2]
         if w.mean() < 0:
             matrix, w = -matrix, -w

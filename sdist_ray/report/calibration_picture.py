@@ -37,7 +37,7 @@ WIDEST_ABOVE = 1.2
 """Width of the view from above over its height, at most."""
 BEYOND = 1.0
 """How far around the points the view from above reaches, in their own extent."""
-FINEST_PX, FULL_PX = 5.0, 11.0
+FINEST_PX, FULL_PX = 6.0, 14.0
 """Grid cells below the first are not drawn, and fade in up to the second."""
 LEGEND = 40
 
@@ -81,7 +81,7 @@ def draw_calibration(image: Image, homography: Homography, image_points: Floats,
         _fill(panel, ground[around])
         _draw_grid(panel, step)
         _draw_outline(panel, ground[around])
-    _draw_posts(still, homography, ground, image.shape[1])
+    _draw_posts(still, homography, ground[around], image.shape[1])
     for panel in (still, above):
         _draw_lengths(panel, ground, around)
     _draw_points(still, (image_points + 0.5) * (still.canvas.shape[1] / image.shape[1]) - 0.5, around)
@@ -260,9 +260,9 @@ def _draw_points(panel: _Panel, points: Floats, around: list[int]) -> None:
 
 
 def _draw_posts(panel: _Panel, homography: Homography, ground: Floats, own_width: int) -> None:
-    """Upright posts as tall as people, at the points and between them: they would look wrong at once."""
+    """Upright posts as tall as people, at the corners and between them: they would look wrong at once."""
     middle = ground.mean(axis=0)
-    feet = np.concatenate([ground, [middle], (ground[:4] + np.roll(ground[:4], -1, axis=0)) / 2])
+    feet = np.concatenate([ground, [middle], (ground + np.roll(ground, -1, axis=0)) / 2])
     scale = panel.canvas.shape[1] / own_width
     ends = [(homography.to_image_above(feet, h) + 0.5) * scale - 0.5 for h in (0.0, PERSON_M)]
     for number, (foot, head) in enumerate(zip(*ends, strict=True)):
@@ -274,7 +274,8 @@ def _draw_posts(panel: _Panel, homography: Homography, ground: Floats, own_width
         cv2.circle(panel.canvas, (int(b[0]), int(b[1])), 3, GROUP_BGR, -1, cv2.LINE_AA)
         if number == len(ground):
             tile = tag(f"{PERSON_M:g} m", panel.letters, GROUP_BGR)
-            paste_centred(panel.canvas, tile, (int(b[0]), int(b[1]) - tile.shape[0] // 2 - 5))
+            x, y = ((a + b) // 2).tolist()
+            paste_centred(panel.canvas, tile, (x + tile.shape[1] // 2 + 6, y))
 
 
 def _draw_axes(panel: _Panel, step: float) -> None:
