@@ -1,17 +1,16 @@
 """Boxes to ground points."""
 
-import json
-
 import numpy as np
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from experiments.data import WILDTRACK_CAMERAS, wildtrack
 from sdist_ray.cameras.described import read_cameras
 from sdist_ray.cameras.homography import Homography
 from sdist_ray.cameras.perspective import Perspective
-from sdist_ray.cameras.pinhole import Pinhole, pinhole_from_xml
+from sdist_ray.cameras.pinhole import Pinhole
 from sdist_ray.distancing.ground import PerspectiveGround, PixelGround, PlaneGround, box_noise, ground_view
 from sdist_ray.errors import InputError
 from tests.conftest import data_folder
@@ -169,40 +168,14 @@ def test_a_wrong_rectangle_is_refused_in_one_line(tmp_path, change, says):
     assert "\n" not in str(caught.value)
 
 
-def wildtrack_views(view, name):
-    """A camera of WILDTRACK, and for every instant the boxes it sees and where these people are."""
-    root = data_folder("wildtrack")
-    camera = pinhole_from_xml(
-        root / f"calibrations/intrinsic_zero/intr_{name}.xml",
-        root / f"calibrations/extrinsic/extr_{name}.xml", (1920, 1080), 0.01,
-    )  # fmt: skip
-    frames = []
-    for path in sorted((root / "annotations_positions").glob("*.json")):
-        boxes, places = [], []
-        for person in json.loads(path.read_text()):
-            box = person["views"][view]
-            if box["xmax"] != -1:
-                # Both borders are pixels of the box.
-                left, top = box["xmin"], box["ymin"]
-                boxes.append([left, top, box["xmax"] - left + 1, box["ymax"] - top + 1])
-                place = person["positionID"]
-                places.append([-3.0 + 0.025 * (place % 480), -9.0 + 0.025 * (place // 480)])
-        if boxes:
-            frames.append((np.array(boxes, dtype=np.float64), np.array(places)))
-    return camera, frames
-
-
 @pytest.mark.data
-@pytest.mark.parametrize(
-    ("view", "name"),
-    list(enumerate(["CVLab1", "CVLab2", "CVLab3", "CVLab4", "IDIAP1", "IDIAP2", "IDIAP3"])),
-)
-def test_wildtracks_boxes_are_where_its_people_are(view, name):
-    camera, frames = wildtrack_views(view, name)
-    ground = PlaneGround(camera, "pinhole")
+@pytest.mark.parametrize("name", WILDTRACK_CAMERAS)
+def test_wildtracks_boxes_are_where_its_people_are(name):
+    site = wildtrack(data_folder("wildtrack"), name)
+    ground = PlaneGround(site.camera, "pinhole")
     errors, right, wrong = [], 0, 0
-    for boxes, places in frames:
-        found = ground.locate(boxes).points
+    for view in site.views:
+        places, found = view.places, ground.locate(view.boxes).points
         errors += np.linalg.norm(found - places, axis=1).tolist()
         pairs = np.triu_indices(len(places), 1)
         near, truth = (np.linalg.norm(p[pairs[0]] - p[pairs[1]], axis=1) < 2 for p in (found, places))

@@ -119,7 +119,7 @@ def _spoilt(models: dict[str, Any], levels: np.ndarray, path: Path) -> None:
                     ovals = [curves[0][key][at], *(curve[key][at] for curve in of["ovals"].values())]
                     axes.plot(
                         places, ovals, color=COLOURS[colour], linestyle=":", linewidth=1,
-                        label="hulls of ellipses" if colour == 0 else None,
+                        label="hulls of ellipses" if colour == 1 else None,
                     )  # fmt: skip
                 axes.set_xticks(list(places), [f"{amount:g}" for amount in amounts])
             tidy(axes, title if row == 0 else "", unit if row else "", key if column == 0 else "")

@@ -84,17 +84,16 @@ def clicked_rectangle(site: Site) -> np.ndarray:
     width, height = site.camera.image_size
     best, corners = 0.0, np.empty((0, 2))
     for across, along in itertools.product(SIDES_M, SIDES_M):
+        x, y = np.meshgrid(np.arange(low[0], high[0] - across + 1), np.arange(low[1], high[1] - along + 1))
         shape = np.array([[0, 0], [across, 0], [across, along], [0, along]])
-        for x in np.arange(low[0], high[0] - across + 1):
-            for y in np.arange(low[1], high[1] - along + 1):
-                moved = shape + np.array([x, y])
-                image = site.camera.to_image(moved)
-                if not (image >= ROOM).all() or not (image <= [width - ROOM, height - ROOM]).all():
-                    continue
-                following = np.roll(image, -1, axis=0)
-                area = abs(float((image[:, 0] * following[:, 1] - following[:, 0] * image[:, 1]).sum())) / 2
-                if area > best:
-                    best, corners = area, moved
+        moved = np.stack([x.ravel(), y.ravel()], axis=1)[:, None] + shape
+        image = site.camera.to_image(moved.reshape(-1, 2)).reshape(moved.shape)
+        whole = ((image >= ROOM) & (image <= [width - ROOM, height - ROOM])).all(axis=(1, 2))
+        following = np.roll(image, -1, axis=1)
+        area = np.abs((image[..., 0] * following[..., 1] - following[..., 0] * image[..., 1]).sum(axis=1)) / 2
+        area = np.where(whole, area, 0.0)
+        if area.max(initial=0.0) > best:
+            best, corners = float(area.max()), moved[int(area.argmax())]
     if not len(corners):
         raise ValueError(f"{site.name}: no rectangle of the ground is in view")
     return corners

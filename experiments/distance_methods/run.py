@@ -87,6 +87,9 @@ def table(result: dict[str, dict[str, dict[str, Any]]]) -> str:
 def _cells(of: dict[str, Any], at_2m: dict[str, Any]) -> list[str]:
     metres = f"{of['median_m']:.3f} / {of['p90_m']:.3f}" if "median_m" in of else "–"
     between = f"{of['pair_median_m']:.3f}" if "pair_median_m" in of else "–"
+    if at_2m["f1"] is None and "median_m" not in of and not at_2m["said"]:
+        # A threshold chosen with the truth finds nobody where there is nobody to be found.
+        return [metres, between, "–"]
     if at_2m["f1"] is None:
         return [metres, between, f"{at_2m['said']} of {at_2m['pairs']} pairs, wrongly"]
     return [metres, between, f"{at_2m['f1']:.3f} ({at_2m['precision']:.3f} / {at_2m['recall']:.3f})"]
