@@ -83,6 +83,13 @@ def test_above_the_horizon_there_is_no_ground():
     assert np.isfinite(located.points[1]).all()
 
 
+def test_what_is_twice_as_tall_as_people_is_nobody():
+    ground = PlaneGround(CAMERA, "pinhole")
+    for height, person in ((1.1, True), (2.2, True), (3.6, False)):
+        located = ground.locate(box_of(CAMERA, (0.5, 3.0), height, half_width=12))
+        assert np.isfinite(located.points).all() == person
+
+
 def test_nobody_is_nowhere():
     none = np.empty((0, 4))
     homography = Homography.from_points(CAMERA.to_image(CORNERS), CORNERS, SIZE)

@@ -18,6 +18,8 @@ from sdist_ray.cameras.perspective import Perspective
 Floats = npt.NDArray[np.float64]
 
 PERSON_M = 1.7
+TALLEST_M = 3.0
+"""With arms raised, on someone's shoulders; what seems taller is a vehicle, a shadow or a statue."""
 ACROSS, DOWN = 0.08, 0.03
 """Standard deviation of a box's middle over its width, and of its lower edge over its height."""
 LEAST_PX = 0.7
@@ -36,7 +38,8 @@ class Located:
     """Where boxes stand.
 
     Attributes:
-        points: float64 (n, 2), in the ground's unit; NaN where a box is above the horizon.
+        points: float64 (n, 2), in the ground's unit; NaN where a box is above the horizon, or too tall to be
+            a person there.
         covariance: float64 (n, 2, 2), of the points, from the boxes' own uncertainty.
     """
 
@@ -143,8 +146,9 @@ class PlaneGround:
     def locate(self, boxes: Floats) -> Located:
         """See Ground."""
         across, down = box_noise(boxes, self._calibration.image_size)
-        foot = self._feet(boxes)
+        foot, height = self._feet(boxes)
         points = self._calibration.to_ground(foot)
+        points[height > TALLEST_M] = np.nan
         # Columns of the projection's derivative, by differences of a pixel.
         steps = np.array([[0.5, 0.0], [-0.5, 0.0], [0.0, 0.5], [0.0, -0.5]])
         around = self._calibration.to_ground((foot[None] + steps[:, None]).reshape(-1, 2)).reshape(4, -1, 2)
@@ -153,8 +157,8 @@ class PlaneGround:
         points[~np.isfinite(covariance).all(axis=(1, 2))] = np.nan
         return Located(points, covariance)
 
-    def _feet(self, boxes: Floats) -> Floats:
-        """Foot points, pixels, (n, 2).
+    def _feet(self, boxes: Floats) -> tuple[Floats, Floats]:
+        """Foot points, pixels, (n, 2), and how tall who stands there would be, metres, (n,).
 
         Seen from above, a person leans outwards in the image, and the box's middle is the middle of head and
         feet: half the lean is taken back. On WILDTRACK's boxes that leaves a fifth of the error.
@@ -166,9 +170,11 @@ class PlaneGround:
         rise = self._calibration.to_image_above(ground, PERSON_M) - base
         with np.errstate(divide="ignore", invalid="ignore"):
             lean = rise[:, 0] / rise[:, 1] * boxes[:, 3] / 2
+            # Where it is not known which way is up, NaN, and nobody is too tall.
+            height = PERSON_M * boxes[:, 3] / np.linalg.norm(rise, axis=1)
         within = boxes[:, 2] / 2
         foot[:, 0] += np.clip(np.nan_to_num(lean, nan=0.0, posinf=0.0, neginf=0.0), -within, within)
-        return foot
+        return foot, height
 
 
 def box_noise(boxes: Floats, image_size: tuple[int, int]) -> tuple[Floats, Floats]:
