@@ -50,6 +50,8 @@ class DistanceSettings:
         fits = 0 < self.continue_score <= 1
         require("distancing.continue_score", self.continue_score, fits, "above 0 and at most 1")
         require("distancing.coast_s", self.coast_s, 0 <= self.coast_s <= 60, "0 to 60 s")
+        fits = self.long_s <= self.serious_s
+        require("distancing.long_s", self.long_s, fits, f"at most serious_s, {self.serious_s:g}")
         tracks = TrackSettings(
             start_score=start_score, coast_s=self.coast_s, forget_s=max(2.0, 2 * self.coast_s)
         )
@@ -105,18 +107,25 @@ class DistancingJob:
         require("runtime", runtime.kind, runtime.kind in RUNTIMES, RUNTIMES)
         require("runtime.workers", runtime.workers, 0 <= runtime.workers <= 10_000, "0 (automatic) or more")
         if runtime.num_cpus is not None:
-            fits = 0 < runtime.num_cpus <= 1024
-            require("runtime.num_cpus", runtime.num_cpus, fits, "above 0, at most 1024, or null")
-        require("runtime.num_gpus", runtime.num_gpus, 0 <= runtime.num_gpus <= 64, "0 to 64")
+            fits = 0.001 <= runtime.num_cpus <= 1024
+            require("runtime.num_cpus", runtime.num_cpus, fits, "0.001 to 1024, or null")
+        gpus = runtime.num_gpus
+        require("runtime.num_gpus", gpus, gpus == 0 or 0.001 <= gpus <= 64, "0, or 0.001 to 64")
         if runtime.num_gpus and runtime.kind == "local":
             raise InputError(
                 "runtime.num_gpus is for runtime=ray; in one process, detector.device says what to use"
             )
         if self.fps is not None:
-            require("fps", self.fps, 0 < self.fps <= 1000, "above 0, at most 1000, or null for every frame")
+            require("fps", self.fps, 0.5 <= self.fps <= 1000, "0.5 to 1000, or null for every frame")
+            if self.drawing.blur_faces:
+                raise InputError(
+                    "drawing.blur_faces needs every frame looked at: leave fps out, or drawing.pictures=false"
+                )
         require("drawing.panel", self.drawing.panel, self.drawing.panel in PANELS, PANELS)
         self.detector.check()
         self.distancing.watch(self.start_score)
+        if self.source.kind == "site" and (self.source.paths or self.cameras):
+            raise InputError("source.paths and cameras need source=files: a site has cameras of its own")
         if self.source.kind == "files" and not self.source.paths and not self.cameras:
             raise InputError("source=files needs source.paths=[…] or cameras=cameras.yaml")
 

@@ -211,6 +211,10 @@ def calibrated(tmp_path, **changes):
         ({}, ["detector=yolo"], "detector.model"),
         ({}, ["detector=yolo", "detector.model=gone.onnx"], "gone.onnx"),
         ({}, ["runtime.num_gpus=0.25"], "runtime=ray"),
+        ({}, ["runtime=ray", "runtime.num_cpus=0.00001"], "runtime.num_cpus"),
+        ({}, ["distancing.long_s=20", "distancing.serious_s=5"], "distancing.long_s"),
+        ({}, ["fps=0.1"], "fps is 0.1"),
+        ({}, ["source=site"], "source=files"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(tmp_path, capsys, changes, arguments, says):
@@ -257,6 +261,75 @@ def test_interrupted_it_keeps_what_it_has(tmp_path):
     assert summary["interrupted"]
     (entry,) = summary["cameras"]
     assert 0 < len(frames_of(tmp_path / "out" / entry["video"])) <= entry["frames"] < 4000
+
+
+def test_ids_that_look_alike_keep_their_own_files(tmp_path):
+    """As names of files they are long, and begin alike; and one might be taken for the other's panel."""
+    clips = [write_clip(tmp_path / f"{n}.mp4", [street(k) for k in range(40 + n)]) for n in range(4)]
+    ids = ["入口カメラ一号機北側出入口前広場方面より東" * 2 + end for end in "甲乙"] + ["a", "a.above"]
+    cameras = tmp_path / "cameras.yaml"
+    cameras.write_text(yaml.safe_dump([{"id": i, "url": str(c)} for i, c in zip(ids, clips, strict=True)]))
+    arguments = ["distancing.method=pixel", "drawing.panel=apart"]
+    assert distance(tmp_path / "out", *arguments, cameras=cameras) == 0
+    summary, _ = read(tmp_path / "out")
+    lengths = {
+        entry["camera"]: [len(frames_of(tmp_path / "out" / entry[kind])) for kind in ("video", "panel")]
+        for entry in summary["cameras"]
+    }
+    assert lengths == {name: [40 + n] * 2 for n, name in enumerate(ids)}
+
+
+def test_a_picture_smaller_than_its_panel_and_a_huge_lens_stop_nobody(tmp_path):
+    good = write_clip(tmp_path / "street.mp4", [street(n) for n in range(40)])
+    small = write_clip(tmp_path / "small.mp4", [street(n)[:40, :60].copy() for n in range(40)])
+    assert distance(tmp_path / "out", "distancing.method=pixel", paths=[good, small]) == 0
+    summary, _ = read(tmp_path / "out")
+    assert [entry["status"] for entry in summary["cameras"]] == ["ok", "ok"]
+    cameras = tmp_path / "cameras.yaml"
+    calibration = {"kind": "perspective", "person_height_m": 1e200}
+    cameras.write_text(yaml.safe_dump([{"id": "street", "calibration": calibration}]))
+    assert distance(tmp_path / "two", cameras=cameras, paths=[good]) == 2
+
+
+def test_an_earlier_runs_pictures_do_not_stay(tmp_path):
+    clip = write_clip(tmp_path / "street.mp4", [street(n) for n in range(40)])
+    out = tmp_path / "out"
+    assert distance(out, "distancing.method=pixel", paths=[clip]) == 0
+    assert (out / "annotated" / "street.mp4").exists()
+    arguments = ["drawing.video=false", "drawing.pictures=false"]
+    assert distance(out, "distancing.method=pixel", *arguments, paths=[clip]) == 0
+    assert not list((out / "annotated").iterdir())
+
+
+def test_half_a_tick_is_a_tick(tmp_path):
+    clip = write_clip(tmp_path / "street.mp4", [street(n) for n in range(80)])
+    cameras = tmp_path / "cameras.yaml"
+    cameras.write_text(yaml.safe_dump([{"id": "street", "start": 0.05}]))
+    assert distance(tmp_path / "out", "distancing.method=pixel", cameras=cameras, paths=[clip]) == 0
+    _, tables = read(tmp_path / "out")
+    people = tables["people"].to_pydict()
+    keys = list(zip(people["tick"], people["track"], strict=True))
+    assert keys
+    assert len(set(keys)) == len(keys)
+    assert {tick % 2 for tick in people["tick"]} == {0, 1}
+
+
+def test_looked_at_seldom_people_still_meet(tmp_path):
+    still = [street(n, people=()) for n in range(40)]
+    still += [street(n, people=((1.5, 0), (1.6, 0))) for n in range(20)]
+    clip = write_clip(tmp_path / "slow.mp4", still, fps=1.0)
+    arguments = ["distancing.method=pixel", "distancing.limit_px=100", "distancing.groups=false"]
+    assert distance(tmp_path / "out", *arguments, paths=[clip]) == 0
+    _, tables = read(tmp_path / "out")
+    assert len(tables["violations"]) == 1
+
+
+def test_more_cameras_than_may_be_open_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("sdist_ray.runtime.watching.MOST_OPEN", 2)
+    paths = four_streets(tmp_path)
+    assert distance(tmp_path / "out", "distancing.method=pixel", paths=paths) == 0
+    summary, _ = read(tmp_path / "out")
+    assert [(entry["status"], entry["frames"]) for entry in summary["cameras"]] == [("ok", 45)] * 4
 
 
 @pytest.fixture

@@ -102,9 +102,11 @@ def _pinhole(value: Mapping[Any, Any], folder: Path) -> Calibration:
 
 def _perspective(value: Mapping[Any, Any]) -> Perspective:
     height = read_positive(value.get("person_height_m", 1.7), "person_height_m")
+    if not 0.3 <= height <= 3:
+        raise InputError(f"person_height_m must be 0.3 to 3 m, not {height:g}")
     if value.get("focal_px") is not None:
         return Perspective(read_positive(value["focal_px"], "focal_px") / read_image_size(value)[0], height)
     view = read_positive(value.get("view_deg", TYPICAL_VIEW_DEG), "view_deg")
-    if view >= 175:
-        raise InputError(f"view_deg must be below 175 degrees, not {view:g}")
+    if not 1 <= view <= 170:
+        raise InputError(f"view_deg must be 1 to 170 degrees, not {view:g}")
     return Perspective.of_view(view, height)

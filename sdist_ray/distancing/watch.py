@@ -32,6 +32,14 @@ class WatchSettings:
     long_s: float = 5.0
     serious_s: float = 15.0
 
+    def at(self, step_s: float) -> WatchSettings:
+        """The same where frames are so far apart: nobody is lost, no meeting over, from one to the next."""
+        least = 1.5 * step_s
+        tracks = replace(
+            self.tracks, coast_s=max(self.tracks.coast_s, least), forget_s=max(self.tracks.forget_s, least)
+        )
+        return replace(self, tracks=tracks, gap_s=max(self.gap_s, least))
+
     def limit(self, unit: str, image_size: tuple[int, int]) -> float:
         """The distance to keep in a ground's unit.
 

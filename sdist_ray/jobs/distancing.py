@@ -19,7 +19,7 @@ from sdist_ray.errors import InputError
 from sdist_ray.jobs.console import progress, say
 from sdist_ray.jobs.host import Host, host
 from sdist_ray.jobs.outputs import make_folder, write_json, write_text
-from sdist_ray.jobs.people import place_files, write_groups, write_people, write_violations
+from sdist_ray.jobs.people import place_files, remove_others, write_groups, write_people, write_violations
 from sdist_ray.jobs.sources import find_videos
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.report.distancing_page import write_distancing_report
@@ -59,8 +59,10 @@ def run(settings: DistancingJob, config: str) -> None:
             results, interrupt = interrupted.results, interrupted.cause
         seconds = time.time() - processing
         results.sort(key=lambda result: result[0].camera)
-        _report(results, cameras)
+        if interrupt is None:
+            _report(results, cameras)
         placed = {watched.camera: place_files(folder, watched, number, watch) for watched, number in results}
+    remove_others(folder, [path for paths in placed.values() for path in paths.values()])
     watched_all = [watched for watched, _ in results]
     write_people(folder / "people.parquet", [placed[w.camera].pop("people", None) for w in watched_all])
     write_violations(folder, watched_all)
@@ -89,7 +91,7 @@ def _watch(settings: DistancingJob, cameras: list[Camera], where: Host, work: Pa
         plan = _plan(settings, max(1, int(share.num_cpus)))
         watch = RayWatch(plan, cameras, workers, share)
     else:
-        plan = _plan(settings, len(os.sched_getaffinity(0)))
+        plan = _plan(settings, os.cpu_count() or 1)
         watch = LocalWatch(plan, cameras, work)
     try:
         yield watch

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sdist_ray.jobs.outputs import make_folder, write_whole
+from sdist_ray.report.snapshots import file_name
 from sdist_ray.runtime.watched import PEOPLE_SCHEMA, Watched
 
 VIOLATIONS_SCHEMA = pa.schema(
@@ -32,9 +32,8 @@ GROUPS_SCHEMA = pa.schema(
     ]
 )  # fmt: skip
 PLACES = {
-    "people": ".people-{}{}",
     "video": "annotated/{}{}",
-    "panel": "annotated/{}.above{}",
+    "panel": "above/{}{}",
     "picture": "pictures/{}{}",
     "heat": "heat/{}{}",
 }
@@ -54,10 +53,10 @@ def place_files(folder: Path, watched: Watched, worker: int, source: Fetches) ->
 
     The table of its people stays aside, as ``.people-…``, to be joined with those of the others.
     """
-    name = quote(watched.camera, safe="")[:150]
+    name = file_name(watched.camera)
     placed = {}
     for kind, path in watched.files.items():
-        relative = PLACES[kind].format(name, Path(path).suffix)
+        relative = f".people-{name}" if kind == "people" else PLACES[kind].format(name, Path(path).suffix)
         target = folder / relative
         make_folder(str(target.parent))
 
@@ -67,6 +66,15 @@ def place_files(folder: Path, watched: Watched, worker: int, source: Fetches) ->
         write_whole(target, bring)
         placed[kind] = str(target) if kind == "people" else relative
     return placed
+
+
+def remove_others(folder: Path, placed: Iterable[str]) -> None:
+    """Remove an earlier run's videos and pictures: what lies in a run's folder is of that run."""
+    ours = {folder / relative for relative in placed}
+    for place in PLACES.values():
+        for file in (folder / place).parent.glob("*"):
+            if file.is_file() and file not in ours:
+                file.unlink()
 
 
 def write_people(path: Path, parts: Sequence[str | None]) -> None:
@@ -100,7 +108,7 @@ def write_violations(folder: Path, results: Sequence[Watched]) -> None:
             rows.append(
                 {
                     "person_a": violation.person_a, "person_b": violation.person_b,
-                    "start_s": violation.start_s, "end_s": violation.end_s,
+                    "start_s": round(violation.start_s, 3), "end_s": round(violation.end_s, 3),
                     "least_distance_m": least if metres else None,
                     "mean_distance_m": mean if metres else None,
                     "x_m": x if metres else None, "y_m": y if metres else None,

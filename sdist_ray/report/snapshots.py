@@ -18,21 +18,27 @@ LONGEST_NAME = 200
 """Bytes; file systems take 255, and a file written aside has a longer name."""
 
 
-def snapshot_path(folder: Path, camera_id: str) -> Path:
-    """Where a camera's snapshot lies: ``folder/snapshots/<quoted id>.jpg``.
+def file_name(camera_id: str) -> str:
+    """A camera's id as the name of a file, without a suffix.
 
-    The id is percent-quoted, with nothing left to mean a folder: ids cannot escape ``snapshots/``. One
-    too long for a file name is cut and told apart by its digest.
-
-    Args:
-        folder: the run's folder.
-        camera_id: any text.
+    The id is percent-quoted, with nothing left to mean a folder. One too long for a file name is cut and told
+    apart by its digest.
     """
     name = quote(camera_id, safe="", errors="surrogatepass")
     if len(name) > LONGEST_NAME:
         digest = hashlib.sha256(camera_id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         name = f"{name[: LONGEST_NAME - 17]}~{digest}"
-    return folder / FOLDER / f"{name}.jpg"
+    return name
+
+
+def snapshot_path(folder: Path, camera_id: str) -> Path:
+    """Where a camera's snapshot lies: ``folder/snapshots/<quoted id>.jpg``; see file_name.
+
+    Args:
+        folder: the run's folder.
+        camera_id: any text.
+    """
+    return folder / FOLDER / f"{file_name(camera_id)}.jpg"
 
 
 def write_snapshot(folder: Path, camera_id: str, image_bgr: npt.NDArray[np.uint8]) -> Path:

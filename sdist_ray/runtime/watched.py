@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sdist_ray.distancing.groups import Group
-from sdist_ray.distancing.scene import NO_GROUP, Scene
+from sdist_ray.distancing.scene import NO_GROUP, Floats, Scene
 from sdist_ray.distancing.violations import Violation
 from sdist_ray.distancing.watch import Watch
 from sdist_ray.report.annotate import Annotator, Look
+from sdist_ray.report.faces import hide_heads
 from sdist_ray.report.heat_map import HeatMap
 from sdist_ray.report.top_down import TopDown, beside
 from sdist_ray.video.source import Image
@@ -33,6 +34,9 @@ PEOPLE_SCHEMA = pa.schema(
 ROWS_TOGETHER = 20_000
 HEAT_CELLS = 60
 """Cells of a heat map along its longer side."""
+TALLEST_PANEL = 1080
+WIDEST = 8190
+"""Pixels that a video's codec takes."""
 MARGIN = 0.04
 """Of the ground's extent, around it."""
 
@@ -113,7 +117,10 @@ class WatchFiles:
         extent = (*(low - edge).tolist(), *(high + edge).tolist())
         look = Look(unit, watch.limit, drawing.blur_faces, drawing.pictures)
         self._annotator = Annotator(size, look)
-        self._above = TopDown(extent, max(64, size[1]), watch.limit, unit, view)
+        self._above = TopDown(extent, min(max(64, size[1]), TALLEST_PANEL), watch.limit, unit, view)
+        if drawing.panel == "beside" and size[0] + self._above.size[0] > WIDEST:
+            # The measurements matter more than the picture of them.
+            self._drawing = drawing = replace(drawing, panel="none")
         self._heat = HeatMap(
             extent, float(max(extent[2] - extent[0], extent[3] - extent[1])) / HEAT_CELLS, unit
         )
@@ -126,8 +133,10 @@ class WatchFiles:
         self._worth = -1
         self._writers: dict[str, VideoWriter] = {}
         if drawing.video and not still:
-            wide = size[0] + (self._above.size[0] if drawing.panel == "beside" else 0)
-            self._writers["video"] = VideoWriter(folder / "video.mp4", fps, (wide, size[1]))
+            wide, tall = size
+            if drawing.panel == "beside":
+                wide, tall = wide + self._above.size[0], max(tall, self._above.size[1])
+            self._writers["video"] = VideoWriter(folder / "video.mp4", fps, (wide, tall))
             if drawing.panel == "apart":
                 self._writers["panel"] = VideoWriter(folder / "panel.mp4", fps, self._above.size)
 
@@ -175,8 +184,16 @@ class WatchFiles:
         self._people.write_table(pa.Table.from_arrays(arrays, schema=PEOPLE_SCHEMA))
         self._rows, self._pending = [], 0
 
-    def draw(self, image: Image, scene: Scene) -> None:
-        """Draw a scene onto the frame that it is of, or that comes after it; ``image`` is drawn upon."""
+    def draw(self, image: Image, scene: Scene, seen: Floats) -> None:
+        """Draw a scene onto the frame that it is of, or that comes after it.
+
+        Args:
+            image: is drawn upon.
+            scene: what is known.
+            seen: boxes of all that was detected, float64 (n, 4), pixels: not yet a track, but maybe a face.
+        """
+        if self._drawing.blur_faces and self._drawing.pictures:
+            hide_heads(image, seen)
         worth = 2 * len(scene.near) + len(scene.people)
         best = worth > self._worth
         if not self._writers and not best:

@@ -7,8 +7,7 @@ import math
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,58 +15,27 @@ import cv2
 import numpy as np
 
 from sdist_ray.cameras.camera import Camera
-from sdist_ray.detection.detector import Detections, Detector
+from sdist_ray.detection.detector import Detector
 from sdist_ray.detection.foreground import ForegroundSettings
 from sdist_ray.detection.make import make_detector, shared_model
-from sdist_ray.detection.neural import Found, NeuralModel, NeuralSettings, Prepared
+from sdist_ray.detection.neural import Found, NeuralModel, NeuralSettings
 from sdist_ray.detection.people import PeopleDetector
 from sdist_ray.distancing.method import ground_of
-from sdist_ray.distancing.scene import Scene, nobody
+from sdist_ray.distancing.scene import nobody
 from sdist_ray.distancing.watch import Watch
-from sdist_ray.errors import InputError
 from sdist_ray.runtime.watch_plan import Interrupted, Progress, WatchPlan, paced
+from sdist_ray.runtime.watch_view import Item, View, told
 from sdist_ray.runtime.watched import Watched, WatchFiles, folder_of
 from sdist_ray.video.files import open_source
-from sdist_ray.video.source import FrameError, Image, VideoSource
+from sdist_ray.video.source import FrameError
 
 AHEAD = 4
 """Frames that may wait between two threads, for each camera up to a few."""
 MOST_AHEAD = 16
-SETTLE_S = 120.0
-
-
-@dataclass
-class _View:
-    """One camera while it is watched."""
-
-    camera: Camera
-    source: VideoSource
-    watch: Watch
-    files: WatchFiles
-    detector: Detector
-    report: Watched
-    fps: float
-    """Ticks per second."""
-    last_tick: int | None = None
-    scene: Scene | None = None
-    settled_s: float = -math.inf
-    failed: bool = False
-
-
-@dataclass
-class _Item:
-    """A frame on its way: read, then detected, then drawn."""
-
-    view: _View
-    time_s: float
-    tick: int | None
-    """None for a frame that is not looked at."""
-    image: Image
-    prepared: Prepared | None = None
-    found: Future[list[Found]] | None = None
-    """What the network finds in its batch, and which of that is this frame's."""
-    place: int = 0
-    seen: Detections | None = None
+SETTLE_S = 900.0
+"""Even people who stand a metre apart and never move are recognised as companions within ten minutes."""
+MOST_OPEN = 64
+"""Cameras that a worker has open at once."""
 
 
 class WatchWorker:
@@ -129,17 +97,35 @@ class WatchWorker:
         Raises:
             Interrupted: by a signal; with what there was by then.
         """
+        reports: list[Watched] = []
+        interrupt: BaseException | None = None
+        # Every open camera holds files, pictures and a background in memory: so many at once, then the next.
+        for first in range(0, len(cameras), MOST_OPEN):
+            part = cameras[first : first + MOST_OPEN]
+            if interrupt is not None or self._stop.is_set():
+                reports += [Watched(camera.id, "the run was interrupted before it") for camera in part]
+                continue
+            watched, interrupt = self._run_some(part, first, on_frames)
+            reports += watched
+        if interrupt is not None:
+            raise Interrupted([(report, 0) for report in reports], interrupt)
+        return reports
+
+    def _run_some(
+        self, cameras: Sequence[Camera], first: int, on_frames: Callable[[Progress], None] | None
+    ) -> tuple[list[Watched], BaseException | None]:
+        """Cameras that are open together; what became of them, and the signal that ended them, if one did."""
         reports = [Watched(camera.id) for camera in cameras]
         views = []
-        for number, (camera, report) in enumerate(zip(cameras, reports, strict=True)):
+        for number, (camera, report) in enumerate(zip(cameras, reports, strict=True), first):
             try:
                 views.append(self._open(camera, report, number))
-            except InputError as error:
-                report.problem = str(error)
-        self._progress.expected = sum(view.source.frames or 0 for view in views)
+            except Exception as error:
+                report.problem = told(error)
+        self._progress.expected += sum(view.source.frames or 0 for view in views)
         room = min(MOST_AHEAD, AHEAD * max(1, len(views)))
-        read: queue.Queue[_Item | None] = queue.Queue(room)
-        seen: queue.Queue[_Item | None] = queue.Queue(room)
+        read: queue.Queue[Item | None] = queue.Queue(room)
+        seen: queue.Queue[Item | None] = queue.Queue(room)
         threads = [
             threading.Thread(target=self._guard, args=(self._read, views, read), daemon=True),
             threading.Thread(target=self._guard, args=(self._draw, seen), daemon=True),
@@ -151,34 +137,47 @@ class WatchWorker:
             self._detect(read, seen, on_frames)
         except BaseException as error:
             self._stop.set()
-            self._drain(read)
+            self._drain(read, threads[0])
             if isinstance(error, Exception):
                 self._failure = self._failure or error
             else:
                 interrupt = error
-        finally:
+
+        def finish() -> None:
             seen.put(None)
             for thread in threads:
                 thread.join()
             for view in views:
                 self._close(view)
+
+        # On a thread of its own: a second signal, or one that comes this late, must not cost what is done.
+        closing = threading.Thread(target=self._guard, args=(finish,))
+        closing.start()
+        while closing.is_alive():
+            try:
+                closing.join()
+            except BaseException as error:
+                interrupt = interrupt or error
         if self._failure is not None:
             raise self._failure
-        if interrupt is not None:
-            raise Interrupted([(report, 0) for report in reports], interrupt)
-        return reports
+        return reports, interrupt
 
-    def _open(self, camera: Camera, report: Watched, number: int) -> _View:
+    def _open(self, camera: Camera, report: Watched, number: int) -> View:
         source = open_source(camera)
         try:
             size = source.size
             still = source.frames == 1
             plan = self._plan
-            watch = Watch(ground_of(camera, plan.method, size), plan.watch, size, still)
+            step_s = 1 / min(plan.fps or source.fps, source.fps)
+            watch = Watch(ground_of(camera, plan.method, size), plan.watch.at(step_s), size, still)
             chosen = plan.detector
             if isinstance(chosen, ForegroundSettings):
                 chosen = paced(chosen, plan, plan.fps or source.fps)
-            detector = make_detector(chosen, camera.mask, plan.threads)
+            detector: Detector
+            if self._model is not None:
+                detector = PeopleDetector(self._model, camera.mask)
+            else:
+                detector = make_detector(chosen, camera.mask)
             folder = folder_of(self._folder, camera.id, number)
             files = WatchFiles(folder, watch, plan.drawing, still, source.fps, size)
         except BaseException:
@@ -186,7 +185,7 @@ class WatchWorker:
             raise
         report.method, report.unit, report.limit = watch.ground.method, watch.ground.unit, watch.limit
         report.fps = source.fps
-        return _View(camera, source, watch, files, detector, report, plan.fps or source.fps)
+        return View(camera, source, watch, files, detector, report, plan.fps or source.fps)
 
     def _guard(self, function: Callable[..., None], *arguments: object) -> None:
         """Run a thread; what it dies of ends all of them, and is raised by ``run``."""
@@ -204,12 +203,14 @@ class WatchWorker:
                         self._drain(argument)
 
     @staticmethod
-    def _drain(items: queue.Queue[_Item | None]) -> None:
-        """Take everything, to the end, so that nobody waits for room."""
-        while items.get() is not None:
-            pass
+    def _drain(items: queue.Queue[Item | None], filler: threading.Thread | None = None) -> None:
+        """Take everything, to the end or until its filler is gone, so that nobody waits for room."""
+        while filler is None or filler.is_alive() or not items.empty():
+            with contextlib.suppress(queue.Empty):
+                if items.get(timeout=0.1) is None:
+                    return
 
-    def _read(self, views: list[_View], read: queue.Queue[_Item | None]) -> None:
+    def _read(self, views: list[View], read: queue.Queue[Item | None]) -> None:
         """Read the cameras in turn; a frame of each."""
         live = list(views)
         while live and not self._stop.is_set():
@@ -223,7 +224,7 @@ class WatchWorker:
                     break
         read.put(None)
 
-    def _next(self, view: _View) -> _Item | None:
+    def _next(self, view: View) -> Item | None:
         """A camera's next frame that can be decoded, None at its end."""
         while (time_s := view.source.grab()) is not None:
             view.report.frames += 1
@@ -235,7 +236,8 @@ class WatchWorker:
             if (image.shape[1], image.shape[0]) != view.source.size:
                 view.report.bad_frames += 1
                 continue
-            tick: int | None = round(time_s * view.fps)
+            # Half a tick rounds up, whatever is lost in the last digit.
+            tick: int | None = math.floor(time_s * view.fps + 0.5 + 1e-6)
             # Every frame is looked at, unless it is asked for less: then one of each tick.
             if self._plan.fps is not None and tick == view.last_tick:
                 tick = None
@@ -244,13 +246,13 @@ class WatchWorker:
             prepared = None
             if tick is not None and self._model is not None:
                 prepared = self._model.prepare(image)
-            return _Item(view, time_s, tick, image, prepared)
+            return Item(view, time_s, tick, image, prepared)
         return None
 
     def _detect(
         self,
-        read: queue.Queue[_Item | None],
-        seen: queue.Queue[_Item | None],
+        read: queue.Queue[Item | None],
+        seen: queue.Queue[Item | None],
         on_frames: Callable[[Progress], None] | None,
     ) -> None:
         with ThreadPoolExecutor(self._side_by_side) as pool:
@@ -272,18 +274,18 @@ class WatchWorker:
                     on_frames(self._progress)
 
     @staticmethod
-    def _infer(model: NeuralModel, items: Sequence[_Item]) -> list[Found]:
+    def _infer(model: NeuralModel, items: Sequence[Item]) -> list[Found]:
         found = model.infer([item.prepared for item in items if item.prepared is not None])
         for item in items:
             item.prepared = None
         return found
 
-    def _batches(self, read: queue.Queue[_Item | None]) -> Iterator[list[_Item]]:
+    def _batches(self, read: queue.Queue[Item | None]) -> Iterator[list[Item]]:
         """Frames as they come; several at once for a GPU, where the model takes them and they are there."""
         most = MOST_AHEAD if self._model is not None and self._batched else 1
         ended = False
         while not ended:
-            batch: list[_Item] = []
+            batch: list[Item] = []
             with contextlib.suppress(queue.Empty):
                 while len(batch) < most and not ended:
                     item = read.get() if not batch else read.get_nowait()
@@ -294,16 +296,16 @@ class WatchWorker:
             if batch:
                 yield batch
 
-    def _draw(self, seen: queue.Queue[_Item | None]) -> None:
+    def _draw(self, seen: queue.Queue[Item | None]) -> None:
         while (item := seen.get()) is not None:
             if not item.view.failed:
                 try:
                     self._watch(item)
-                except (InputError, OSError) as error:
-                    item.view.failed, item.view.report.problem = True, str(error)
+                except Exception as error:
+                    item.view.failed, item.view.report.problem = True, told(error)
             self._progress.frames += 1
 
-    def _watch(self, item: _Item) -> None:
+    def _watch(self, item: Item) -> None:
         view = item.view
         if item.found is not None:
             assert isinstance(view.detector, PeopleDetector)
@@ -316,16 +318,20 @@ class WatchWorker:
                 scene = view.watch.look(item.time_s, boxes, item.seen.scores.astype(np.float64))
                 view.files.add(view.camera.id, item.tick, scene)
                 if item.time_s >= view.settled_s + SETTLE_S:
-                    # Nobody is found to have been together that long ago: these are final, and out of memory.
+                    # Final, and out of memory.
                     view.settled_s = item.time_s
                     view.report.violations += view.watch.violations(item.time_s - SETTLE_S)
             else:
                 scene = nobody(item.time_s)
             view.report.detections += len(item.seen.boxes)
             view.scene = scene
-        view.files.draw(item.image, view.scene or nobody(item.time_s))
+        boxes = np.empty((0, 4))
+        if item.seen is not None:
+            height, width = item.image.shape[:2]
+            boxes = item.seen.boxes.astype(np.float64) * [width, height, width, height]
+        view.files.draw(item.image, view.scene or nobody(item.time_s), boxes)
 
-    def _close(self, view: _View) -> None:
+    def _close(self, view: View) -> None:
         report = view.report
         if view.source.complaint:
             report.warnings.append(view.source.complaint)
@@ -335,7 +341,7 @@ class WatchWorker:
         if view.failed or self._failure is not None:
             view.files.abandon()
             return
-        if report.frames == report.bad_frames:
+        if report.frames == report.bad_frames and not (report.frames == 0 and self._stop.is_set()):
             report.problem = f"{view.camera.url}: not one frame can be decoded"
             view.files.abandon()
             return
@@ -345,6 +351,6 @@ class WatchWorker:
         report.groups = view.watch.groups()
         try:
             report.files = view.files.close()
-        except (InputError, OSError) as error:
-            report.problem = str(error)
+        except Exception as error:
+            report.problem = told(error)
             view.files.abandon()
