@@ -89,7 +89,7 @@ def _with_peak(function: Callable[..., dict[str, Any]], arguments: Sequence[Any]
 def least_for(tiles: Sequence[Tile]) -> np.ndarray[Any, np.dtype[np.int64]]:
     """What passes the paper's C' above C*."""
     most = max(tile.store.most_opportunities() for tile in tiles)
-    return least_agreements(ESTIMATORS["nonexclusion"], THRESHOLD, most)
+    return least_agreements(ESTIMATORS["nonexclusion"].bound, THRESHOLD, most)
 
 
 def warm_up(counting: Counting) -> None:

@@ -1,8 +1,17 @@
-"""``python -m sdist_ray``: the same as the sdist-ray command."""
+"""``python -m sdist_ray``, and the sdist-ray command."""
 
 import sys
 
-from sdist_ray.cli import main
+
+def start() -> None:
+    """The command. Its modules take a second or two to load, and who stops it then wants no traceback."""
+    try:
+        from sdist_ray.cli import entry
+    except KeyboardInterrupt:
+        print("sdist-ray: interrupted; no results were written", file=sys.stderr)
+        sys.exit(130)
+    entry()
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import logging
 import os
 import re
 import signal
@@ -24,6 +26,7 @@ from sdist_ray.commands import COMMANDS, POSITIONAL
 from sdist_ray.errors import InputError
 from sdist_ray.settings import conf_folder
 from sdist_ray.settings_detector import DETECTORS
+from sdist_ray.settings_site import SITES
 
 USAGE = """\
 sdist-ray: the activity topology of a whole camera network, and distances between people, from its video.
@@ -33,10 +36,12 @@ usage: sdist-ray COMMAND [key=value ...]
   topology    video or a recording in, the activity topology out; simulates a site if given nothing
   distancing  video in; who was too close to whom, annotated video, and the view from above
   record      video in, an occupancy recording out
-  simulate    a site with people and cameras: videos, recording, ground truth
+  simulate    a site with people and cameras: videos, recording, ground truth; or a city without video
   evaluate    a topology against ground truth
+  serve       a run in a browser, while it goes on and after
   capacity    the memory, processors and bandwidth that a network would take
   cameras     cameras calibrate IMAGE_OR_VIDEO: pixels to metres, from four points of the ground
+              cameras list, add URL, remove ID, pause ID, resume ID: of a network that runs live
   models      neural detectors: models convert CFG WEIGHTS, models check MODEL IMAGE
 
 sdist-ray COMMAND --help shows a command's settings, --version the version.
@@ -97,11 +102,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def entry() -> None:
+    """The command in a process of its own, which ends whatever hangs in it.
+
+    FFmpeg asks Python whether to go on while it waits for a camera. From a thread that hangs in it when the
+    interpreter ends, that ends the process as a crash would, though all is done.
+    """
+    code = main()
+    if "sdist_ray.video.threads" in sys.modules and not sys.modules["sdist_ray.video.threads"].end_all():
+        logging.shutdown()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 def _run(command: str, overrides: Sequence[str]) -> None:
     name = command.replace(" ", "_")
     ConfigStore.instance().store(name=f"{name}_schema", node=COMMANDS[command])
     for detector, schema in DETECTORS.items():
         ConfigStore.instance().store(name=f"{detector}_detector", node=schema)
+    for site, schema in SITES.items():
+        ConfigStore.instance().store(name=f"{site}_site", node=schema)
     job = importlib.import_module(f"sdist_ray.jobs.{name}")
 
     errors: list[Exception] = []
@@ -135,7 +158,7 @@ def _as_settings(command: str, words: Sequence[str]) -> list[str]:
     names = list(POSITIONAL.get(command, ()))
     if not names:
         return list(words)
-    flags, settings = [], []
+    flags, settings, many = [], [], []
     left = iter(words)
     for word in left:
         if word.startswith("-"):
@@ -143,12 +166,17 @@ def _as_settings(command: str, words: Sequence[str]) -> list[str]:
         elif re.match(r"[+~]*[\w.@/]+=", word):
             settings.append(word)
         elif names:
-            quoted = word.replace("\\", "\\\\").replace("'", "\\'")
-            settings.append(f"{names.pop(0)}='{quoted}'")
+            quoted = "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"
+            if names[0].endswith("*"):
+                many.append(quoted)
+            else:
+                settings.append(f"{names.pop(0)}={quoted}")
         else:
             raise InputError(
                 f"{word[:60]!r} is one word too many (sdist-ray {command} --help shows the usage)"
             )
+    if many:
+        settings.append(f"{names[0].rstrip('*')}=[{','.join(many)}]")
     return flags + settings
 
 

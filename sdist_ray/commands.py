@@ -13,8 +13,9 @@ from sdist_ray.settings import (
     SimulateJob,
     TopologyJob,
 )
-from sdist_ray.settings_cameras import CalibrateJob
+from sdist_ray.settings_cameras import AddJob, CalibrateJob, ListJob, MembersJob
 from sdist_ray.settings_distancing import DistancingJob
+from sdist_ray.settings_serve import ServeJob
 
 COMMANDS: dict[str, Any] = {
     "topology": TopologyJob,
@@ -23,13 +24,25 @@ COMMANDS: dict[str, Any] = {
     "simulate": SimulateJob,
     "evaluate": EvaluateJob,
     "capacity": CapacityJob,
+    "serve": ServeJob,
     "cameras calibrate": CalibrateJob,
+    "cameras list": ListJob,
+    "cameras add": AddJob,
+    "cameras remove": MembersJob,
+    "cameras pause": MembersJob,
+    "cameras resume": MembersJob,
     "models convert": ConvertJob,
     "models check": CheckJob,
 }
 POSITIONAL: dict[str, tuple[str, ...]] = {
+    "serve": ("run",),
     "cameras calibrate": ("image",),
+    "cameras list": ("run",),
+    "cameras add": ("paths*",),
+    "cameras remove": ("ids*",),
+    "cameras pause": ("ids*",),
+    "cameras resume": ("ids*",),
     "models convert": ("cfg", "weights"),
     "models check": ("detector.model", "image"),
 }
-"""Settings that a command takes as plain words, in this order."""
+"""Settings that a command takes as plain words, in this order; one with a star takes all that are left."""

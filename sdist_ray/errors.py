@@ -1,5 +1,8 @@
 """The one error that a user is shown: bad input, in one line."""
 
+import stat
+from pathlib import Path
+
 
 class InputError(Exception):
     """Something that the user gave cannot be used.
@@ -11,3 +14,14 @@ class InputError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
+
+
+def refuse_endless(path: Path) -> None:
+    """Raise InputError where a path is a pipe, a socket or a device: opening or reading it may never end.
+
+    Raises:
+        OSError: nothing is there, or it may not be looked at.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError(f"{path}: a pipe or a device, not a file")

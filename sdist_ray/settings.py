@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -13,32 +14,16 @@ from sdist_ray.exclusion.tile import STORES
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import MAX_TOLERANCE
+from sdist_ray.settings_change import ChangeSettings
 from sdist_ray.settings_detector import DetectorSettings, YoloDetectorSettings, require
-from sdist_ray.simulation.site import SiteSpec
-from sdist_ray.topology.estimators import ESTIMATORS
+from sdist_ray.settings_evidence import check_evidence
+from sdist_ray.settings_ground_plane import GroundPlaneSettings
+from sdist_ray.settings_live import LiveSettings
+from sdist_ray.settings_site import SimulatedSettings, SiteSettings
+from sdist_ray.settings_transit import TransitSettings
 
-SOURCES = ("site", "files", "recording")
+SOURCES = ("site", "files", "recording", "live")
 RUNTIMES = ("local", "ray")
-
-
-@dataclass
-class SiteSettings:
-    """A simulated site; see simulation.site.SiteSpec."""
-
-    cameras: int = 12
-    people: int = 12
-    minutes: float = 6.0
-    width_m: float | None = None
-    depth_m: float | None = None
-    image_width: int = 320
-    image_height: int = 240
-    miss_probability: float = 0.1
-    foot_noise_px: float = 1.0
-    seed: int = 1
-
-    def spec(self, fps: float) -> SiteSpec:
-        """The site; its video has the network's frame rate."""
-        return SiteSpec(fps=fps, **vars(self))
 
 
 @dataclass
@@ -99,11 +84,41 @@ class ExclusionSettings:
 
 @dataclass
 class TopologySettings:
-    """What counts as a link, and as an edge."""
+    """What counts as a link, and as an edge.
+
+    ``fdr`` is the share of links that may be due to chance; None where the threshold alone decides.
+    """
 
     estimator: str = "nonexclusion"
     threshold: float = 0.8
+    fdr: float | None = None
     least_links: int = 3
+    transit: TransitSettings = field(default_factory=TransitSettings)
+    ground_plane: GroundPlaneSettings = field(default_factory=GroundPlaneSettings)
+    change: ChangeSettings = field(default_factory=ChangeSettings)
+
+
+@dataclass
+class PartitionSettings:
+    """Which cameras are counted together: all of them, the groups of a CSV file, or what a strategy says.
+
+    A strategy may be given groups to begin with; ``options`` are its own, see sdist_ray.partition.make.
+    """
+
+    kind: str = "none"
+    path: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raise InputError where a value is out of its range."""
+        if self.kind == "groups" and not self.path:
+            raise InputError("partition=groups needs partition.path=FILE, a CSV file with camera,group")
+        if self.kind == "none" and self.path:
+            raise InputError("partition.path needs partition=groups, or a strategy")
+        if self.kind in ("none", "groups") and self.options:
+            raise InputError(f"partition.options need a strategy: partition={self.kind} has none")
+        require("partition.seed", self.seed, 0 <= self.seed < 1 << 63, "0 or more")
 
 
 @dataclass
@@ -117,6 +132,7 @@ class NetworkSettings:
     grid: GridSettings = field(default_factory=GridSettings)
     detector: DetectorSettings = field(default_factory=DetectorSettings)
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
+    live: LiveSettings = field(default_factory=LiveSettings)
 
     def check(self) -> None:
         """Raise InputError where a value is out of its range."""
@@ -134,12 +150,13 @@ class NetworkSettings:
         Clock(self.fps, 1)
         Grid(self.grid.columns, self.grid.rows)
         self.detector.check()
-        if self.source.kind == "files" and not self.source.paths and not self.cameras:
-            raise InputError("source=files needs source.paths=[…] or cameras=cameras.yaml")
+        self.live.check()
+        if self.source.kind in ("files", "live") and not self.source.paths and not self.cameras:
+            raise InputError(f"source={self.source.kind} needs source.paths=[…] or cameras=cameras.yaml")
         if self.source.kind == "recording" and not self.source.path:
             raise InputError("source=recording needs source.path=FILE")
-        if self.source.kind != "files" and self.source.paths:
-            raise InputError(f"source.paths needs source=files, not source={self.source.kind}")
+        if self.source.kind not in ("files", "live") and self.source.paths:
+            raise InputError(f"source.paths needs source=files or source=live, not source={self.source.kind}")
         if self.source.kind != "recording" and self.source.path:
             raise InputError(f"source.path needs source=recording, not source={self.source.kind}")
 
@@ -150,10 +167,12 @@ class TopologyJob(NetworkSettings):
 
     exclusion: ExclusionSettings = field(default_factory=ExclusionSettings)
     topology: TopologySettings = field(default_factory=TopologySettings)
+    partition: PartitionSettings = field(default_factory=PartitionSettings)
 
     def check(self) -> None:
         """See NetworkSettings."""
         super().check()
+        self.partition.check()
         counting, topology = self.exclusion, self.topology
         require("exclusion.counters", counting.counters, counting.counters in POLICIES, POLICIES)
         require("exclusion.store", counting.store, counting.store in STORES, tuple(STORES))
@@ -173,11 +192,14 @@ class TopologyJob(NetworkSettings):
                 )
         fits = 0 <= counting.tolerance <= MAX_TOLERANCE
         require("exclusion.tolerance", counting.tolerance, fits, f"0 to {MAX_TOLERANCE} ticks")
-        known = topology.estimator in ESTIMATORS
-        require("topology.estimator", topology.estimator, known, tuple(ESTIMATORS))
-        require("topology.threshold", topology.threshold, 0 <= topology.threshold < 1, "0 to 1")
+        check_evidence(topology.estimator, topology.threshold, topology.fdr)
         require("topology.least_links", topology.least_links, topology.least_links >= 1, "1 or more")
-        Clock.of(self.fps, counting.range_s)
+        topology.transit.check()
+        topology.ground_plane.check()
+        topology.change.check()
+        if self.source.kind != "recording":
+            # A recording has a rate of its own.
+            Clock.of(self.fps, counting.range_s)
 
 
 @dataclass
@@ -193,7 +215,7 @@ class SimulateJob:
 
     output: str = MISSING
     fps: float = 10.0
-    site: SiteSettings = field(default_factory=SiteSettings)
+    site: SimulatedSettings = field(default_factory=SimulatedSettings)
     grid: GridSettings = field(default_factory=GridSettings)
     runtime: RuntimeSettings = field(default_factory=RuntimeSettings)
     video: bool = True
@@ -202,8 +224,7 @@ class SimulateJob:
         """Raise InputError where a value is out of its range."""
         require("runtime", self.runtime.kind, self.runtime.kind in RUNTIMES, RUNTIMES)
         Clock(self.fps, 1)
-        Grid(self.grid.columns, self.grid.rows)
-        self.site.spec(self.fps)
+        self.site.check(self.fps, Grid(self.grid.columns, self.grid.rows))
 
 
 @dataclass

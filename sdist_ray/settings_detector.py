@@ -13,7 +13,7 @@ from sdist_ray.detection.engines import BACKENDS, DEVICES
 from sdist_ray.detection.foreground import BACKGROUNDS, ForegroundSettings
 from sdist_ray.detection.heads import HEADS
 from sdist_ray.detection.make import AnyDetectorSettings
-from sdist_ray.detection.mixture import MixtureSettings
+from sdist_ray.detection.mixture import LARGEST_MATCH_THRESHOLD, LARGEST_VARIANCE, MixtureSettings
 from sdist_ray.detection.neural import MAX_SIZE, NeuralSettings
 from sdist_ray.errors import InputError
 
@@ -68,9 +68,12 @@ class ForegroundDetectorSettings(DetectorSettings):
             if value is None:
                 continue
             require(f"detector.{name}", value, 0 < value <= 1, "above 0 and at most 1")
-        for name in ("match_threshold", "variance_floor"):
+        for name, most in (
+            ("match_threshold", LARGEST_MATCH_THRESHOLD),
+            ("variance_floor", LARGEST_VARIANCE),
+        ):
             value = getattr(self, name)
-            require(f"detector.{name}", value, 0 < value < 1e6, "above 0")
+            require(f"detector.{name}", value, 0 < value <= most, f"above 0 and at most {most:g}")
         for name in ("opening", "closing_width", "closing_height"):
             value = getattr(self, name)
             require(f"detector.{name}", value, 0 <= value <= 101, "0 to 101 pixels")

@@ -23,7 +23,10 @@ class DistanceSettings:
 
     ``method`` is how distances are measured, "auto" by each camera's calibration. ``limit_px`` is the limit
     where they are measured in pixels; None for the report's. Detections with a score of
-    ``continue_score`` or more continue a track, those with the detector's own score begin one.
+    ``continue_score`` or more continue a track, those with the detector's own score begin one. ``fuse`` makes
+    what several calibrated cameras see of one person one person; None: where two of them share ground.
+    ``topology`` is the folder of a topology run: its edges say which cameras see the same. ``mot`` writes
+    tracks as MOTChallenge text, too.
     """
 
     method: str = "auto"
@@ -36,6 +39,9 @@ class DistanceSettings:
     groups: bool = True
     continue_score: float = 0.25
     coast_s: float = 0.7
+    fuse: bool | None = None
+    topology: str | None = None
+    mot: bool = False
 
     def watch(self, start_score: float) -> WatchSettings:
         """As a camera's watch takes them, checked."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import simplejpeg
 
+from sdist_ray.detection.mixture import INITIAL_VARIANCE, Step
 from sdist_ray.distancing.companions import GroupSettings
 
 
@@ -100,59 +102,67 @@ def nonexclusion(o: int, e: int) -> float:
     return (o - e) / o * min(1.0, math.log(o) / math.log(20))
 
 
-def update_pixel(
-    x: int,
-    modes: list[list[np.float32]],
-    alpha: np.float32,
-    threshold: np.float32,
-    share: np.float32,
-    floor: np.float32,
-    initial: np.float32,
-) -> bool:
-    """One pixel of the Stauffer-Grimson mixture; ``modes`` is a list of [weight, mean, variance], updated.
+def jpeg_luminance(data: bytes) -> np.ndarray:
+    """What libjpeg-turbo's fast cosine transform makes of a JPEG file; ValueError where it is damaged."""
+    return simplejpeg.decode_jpeg(data, "GRAY", fastdct=True)[..., 0]
 
-    Returns whether the value is foreground.
+
+def moved(value: int, target: int, rate: int, dither: int) -> int:
+    """A whole number, moved by rate / 65536 of the way: the step is rounded down after adding the dither."""
+    step = (abs(target - value) * rate + dither) // 65536
+    return value + step if target > value else value - step
+
+
+def update_pixel(
+    x: int, modes: list[list[int]], step: Step | None, reach: int, share: float, floor: int
+) -> bool:
+    """One pixel of the Stauffer-Grimson mixture; ``modes`` is a list of [mean, limit, weight], updated.
+
+    Means are in 1/256 of a level, limits (reach / 16 times the variance) in 1/16 of a level squared; the
+    fittest mode is the first. Returns whether the value is foreground; without a step, nothing is updated.
     """
-    value = np.float32(x)
-    # Fittest first: weight / sigma; of equals the earlier mode is the fitter.
-    order: list[int] = []
-    for k in range(len(modes)):
-        place = 0
-        for place in range(len(order) + 1):
-            if place == len(order):
-                break
-            other = modes[order[place]]
-            mine = modes[k]
-            if not other[0] * other[0] * mine[2] >= mine[0] * mine[0] * other[2]:
-                break
-        order.insert(place, k)
-    matched = None
-    before = np.float32(0)
-    for k in order:
-        weight, mean, variance = modes[k]
-        if weight > 0 and (value - mean) * (value - mean) < threshold * variance:
-            matched = k
-            break
-        before = before + weight
-    foreground = matched is None or bool(before >= share)
-    keep = np.float32(1) - alpha
-    weakest = order[-1]
-    updated = []
-    for k, (weight, mean, variance) in enumerate(modes):
-        if matched is None and k == weakest:
-            updated.append([alpha, value, initial])
-        elif k == matched:
-            new_weight = keep * weight + alpha
-            rate = alpha / max(new_weight, alpha)
-            difference = value - mean
-            new_variance = max(floor, variance + rate * (difference * difference - variance))
-            updated.append([new_weight, mean + rate * difference, new_variance])
+    value = 256 * x
+    squares = [(value - mean) ** 2 // 65536 for mean, _, _ in modes]
+    matched = [
+        square <= limit // 16 and limit > 0 for square, (_, limit, _) in zip(squares, modes, strict=True)
+    ]
+    weights = [np.float32(weight) for _, _, weight in modes]
+    taker = matched.index(True) if any(matched) else None
+    foreground = taker is None
+    if taker in (1, 2):
+        fitter = weights[0] if taker == 1 else weights[0] + weights[1]
+        foreground = bool(fitter >= np.float32(share) * (weights[0] + weights[1] + weights[2]))
+    if step is None:
+        return foreground
+    if taker is None:
+        taker = 2
+        mode = [value, max(floor, round(INITIAL_VARIANCE * reach)), max(step.gain, 1)]
+    else:
+        mean, limit, weight = modes[taker]
+        weight += step.gain
+        if taker == 0:
+            rate = step.rate + step.more_rate * (step.total - weight) // 65536
         else:
-            updated.append([keep * weight, mean, max(floor, variance)])
-    total = updated[0][0] + updated[1][0] + updated[2][0]
-    scale = np.float32(1) / total
-    for mode, (weight, mean, variance) in zip(modes, updated, strict=True):
-        mode[:] = [weight * scale, mean, variance]
+            rate = int(min(np.float32(step.gain) * np.float32(65536) / np.float32(weight), np.float32(65535)))
+        half = reach // 2
+        target = min(squares[taker], (65535 - half) // reach) * reach + half
+        mode = [
+            moved(mean, value, rate, step.dither),
+            max(floor, moved(limit, target, rate, step.dither)),
+            weight,
+        ]
+    modes[taker] = mode
+
+    # A mode that takes a value moves up past those that are no fitter.
+    def fitness(one: list[int], other: list[int]) -> np.float32:
+        weight = np.float32(one[2])
+        return weight * weight * np.float32(other[1])
+
+    if taker == 2 and fitness(modes[2], modes[1]) >= fitness(modes[1], modes[2]):
+        modes[1], modes[2] = modes[2], modes[1]
+        taker = 1
+    if taker == 1 and fitness(modes[1], modes[0]) >= fitness(modes[0], modes[1]):
+        modes[0], modes[1] = modes[1], modes[0]
     return foreground
 
 
@@ -244,3 +254,82 @@ def decode_yolox(
                     top, bottom = ((row[1] + y + side * math.exp(row[3]) / 2) * stride for side in (-1, 1))
                     found.append((left, top, right, bottom, score, best))
     return found
+
+
+def morphed(image: np.ndarray, wide: int, tall: int, erode: bool) -> np.ndarray:
+    """A bool image eroded or dilated by a rectangle; outside the image there is nothing to do it."""
+    height, width = image.shape
+    result = np.zeros_like(image)
+    for y in range(height):
+        for x in range(width):
+            top, left = y - tall // 2, x - wide // 2
+            part = image[max(0, top) : top + tall, max(0, left) : left + wide]
+            result[y, x] = part.all() if erode else part.any()
+    return result
+
+
+def blobs(image: np.ndarray, opening: int, closing_width: int, closing_height: int) -> list[list[int]]:
+    """Left, top, width, height and area of the 8-connected components of a bool image, opened and closed."""
+    side, wide, tall = max(1, opening), max(1, closing_width), max(1, closing_height)
+    image = morphed(morphed(image, side, side, True), side, side, False)
+    image = morphed(morphed(image, wide, tall, False), wide, tall, True)
+    left_over = {(int(y), int(x)) for y, x in np.argwhere(image)}
+    found = []
+    for first in sorted(left_over):
+        if first not in left_over:
+            continue
+        left_over.remove(first)
+        pixels, ahead = [], [first]
+        while ahead:
+            y, x = ahead.pop()
+            pixels.append((y, x))
+            for near in [(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]:
+                if near in left_over:
+                    left_over.remove(near)
+                    ahead.append(near)
+        ys, xs = [y for y, _ in pixels], [x for _, x in pixels]
+        box = [min(xs), min(ys), max(xs) - min(xs) + 1, max(ys) - min(ys) + 1]
+        found.append([*box, len(pixels)])
+    return found
+
+
+def scattered(value: int) -> int:
+    """The finaliser of splitmix64."""
+    mask = (1 << 64) - 1
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & mask
+    return value ^ (value >> 31)
+
+
+def is_missed(seed, walker, camera, tick, fps, skew_s, misses, spell_s) -> bool:
+    """Whether a city's camera misses a walker at a tick: for whole spells, of a phase of their own."""
+    golden, mask = 0x9E3779B97F4A7C15, (1 << 64) - 1
+    key = scattered(scattered((seed + golden) & mask) ^ (walker << 32 | camera))
+    phase = math.floor((key >> 11) * 2.0**-53 * spell_s * 1024) / 1024
+    spell = math.floor((tick / fps - skew_s + phase) / spell_s) + 2
+    while (spell * spell_s - phase + skew_s) * fps > tick:
+        spell -= 1
+    return (scattered((key + (spell + 1) * golden) & mask) >> 11) * 2.0**-53 < misses
+
+
+def watch(visits, seen_by, camera_of, from_s, until_s, skew_s, misses, spell_s, seed, fps, ticks):
+    """What a city's cameras report: a set of (camera, window, tick).
+
+    ``visits`` are (start, end, walker, cell); ``seen_by[cell]`` lists (view, window); a camera's tick k shows
+    the moment that is its skew before k / fps.
+    """
+    reported = set()
+    for start, end, walker, cell in visits:
+        for view, window in seen_by.get(cell, ()):
+            camera = camera_of[view]
+            skew = skew_s[camera]
+            for tick in ticks:
+                if (
+                    not (max(start, from_s[view]) + skew) * fps
+                    <= tick
+                    < (min(end, until_s[view]) + skew) * fps
+                ):
+                    continue
+                if not is_missed(seed, walker, camera, tick, fps, skew, misses, spell_s):
+                    reported.add((camera, window, tick))
+    return reported

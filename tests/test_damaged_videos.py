@@ -1,6 +1,7 @@
 """Uneven frame rates and garbage: a complete annotated video of what can be decoded, and whole tables."""
 
 import json
+import os
 import time
 
 import cv2
@@ -118,3 +119,23 @@ def test_a_missing_webcam_is_reported_and_ends_a_run_without_other_cameras(tmp_p
         settings.append("distancing.method=perspective")
     assert cli.main([command, *settings]) == 2
     assert "there is no such webcam" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["pipe.mp4", "pipe.jpg"])
+def test_a_pipe_that_nobody_writes_to_stops_no_other_camera(site, tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    good = sorted((site / "videos").glob("*.mp4"))[0]
+    paths = f"source.paths=[{tmp_path / name},{good}]"
+    assert cli.main(["record", paths, "runtime=local", f"output={tmp_path / 'out'}"]) == 0
+    cameras = json.loads((tmp_path / "out/summary.json").read_text())["cameras"]
+    assert {camera["id"]: camera["status"] for camera in cameras} == {"pipe": "failed", good.stem: "ok"}
+
+
+@pytest.mark.parametrize(
+    "settings", [["source=recording", "source.path=PIPE"], ["source=files", "cameras=PIPE"]]
+)
+def test_a_pipe_is_neither_a_recording_nor_a_description(tmp_path, capsys, settings):
+    os.mkfifo(tmp_path / "pipe")
+    settings = [word.replace("PIPE", str(tmp_path / "pipe")) for word in settings]
+    assert cli.main(["topology", *settings, "runtime=local", f"output={tmp_path / 'out'}"]) == 2
+    assert "a pipe or a device, not a file" in capsys.readouterr().err

@@ -14,13 +14,17 @@ import ray
 from ray.cluster_utils import Cluster
 
 from sdist_ray.cameras.camera import Camera
+from sdist_ray.partition.partitioning import Partitioning
 from sdist_ray.runtime.base import Keeping
 from sdist_ray.runtime.feeds import RecordingFeed
 from sdist_ray.runtime.local import LocalNetwork
 from sdist_ray.runtime.network import Tally
+from sdist_ray.runtime.notes import newest_note
 from sdist_ray.runtime.ray.network import RayNetwork
 from sdist_ray.runtime.ray.session import ray_session
 from tests import networks
+from tests.test_replanning import NAMES, counts_of_each_range, eras_of, mutual
+from tests.test_replanning import expected as expected_counts
 
 CAMERAS, RANGES = 5, 60
 AHEAD = 8
@@ -59,6 +63,11 @@ def recording(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def each_range():
+    return counts_of_each_range(networks.activity(CAMERAS, RANGES), RANGES)
+
+
+@pytest.fixture(scope="module")
 def expected(recording):
     tally = Tally(networks.spec(CAMERAS))
     feeds = networks.feeds(recording, CAMERAS)
@@ -68,7 +77,7 @@ def expected(recording):
     return network
 
 
-def gated(recording, folder, happenings, workers=1, shards=2, begin=CAMERAS):
+def gated(recording, folder, happenings, workers=1, shards=2, begin=CAMERAS, counting=None):
     """A network on Ray in which something happens at some ranges: {range: what is called with it}."""
     gates = tuple(index + AHEAD for index in happenings)
     waiting = sorted(happenings)
@@ -83,7 +92,7 @@ def gated(recording, folder, happenings, workers=1, shards=2, begin=CAMERAS):
     tally = Tally(spec, on_progress=on_progress)
     keeping = Keeping(folder / "journal.arrow", str(folder / "snapshots"), 7)
     feeds = GatedFeeds(recording, folder, gates)
-    network = RayNetwork(feeds, spec, networks.counting(), workers, shards, keeping, tally)
+    network = RayNetwork(feeds, spec, counting or networks.counting(), workers, shards, keeping, tally)
     network.pids = network.processes()
     return network
 
@@ -118,6 +127,37 @@ class TestOneMachine:
         assert len(network.reports()) == CAMERAS
         network.close()
         assert not (tmp_path / "snapshots").exists()
+
+    @pytest.mark.parametrize(("store", "who"), [("dense", "shard 0"), ("indexed", "shard 1")])
+    def test_kill_9_of_a_shard_in_the_middle_of_a_change_of_plans_changes_nothing(
+        self, recording, each_range, tmp_path, store, who
+    ):
+        def change(groups, then=None):
+            def happens(network):
+                network.partition(Partitioning(groups))
+                if then is not None:
+                    # It is told of the plan when it has done what it was asked before: it dies on the way.
+                    kill(then)(network)
+
+            return happens
+
+        happenings = {
+            5: change((NAMES[:3], NAMES[3:])),
+            20: change((NAMES[:2], NAMES[2:]), who),
+            35: change(((NAMES[0], NAMES[3], NAMES[4]), (NAMES[1], NAMES[2]))),
+        }
+        counting = networks.counting(store=store)
+        network = gated(recording, tmp_path, happenings, counting=counting)
+        network.run()
+        found = mutual(networks.agreements(network))
+        note, _ = newest_note(tmp_path / "journal.arrow")
+        network.close()
+        assert "shard" in kinds(network)
+        # The last one began, unless the footage ended while the shard was still being made anew.
+        plans = [Partitioning((NAMES[:2], NAMES[2:])), Partitioning(((NAMES[0], *NAMES[3:]), NAMES[1:3]))]
+        assert note.eras[-1].groups in [plan.groups for plan in plans]
+        assert len(note.eras) > 1
+        assert found == expected_counts(each_range, eras_of(note), store)
 
     def test_a_camera_joins_and_another_leaves_while_it_runs(self, recording, expected, tmp_path):
         happenings = {

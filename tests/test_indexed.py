@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdist_ray.exclusion import indexed, search
+from sdist_ray.exclusion import following, indexed, search
+from sdist_ray.exclusion.evidence import Evidence
 from sdist_ray.exclusion.reach import rows_that_reach
 from sdist_ray.exclusion.regions import make_regions
 from sdist_ray.exclusion.search import spare_misses
@@ -17,9 +18,12 @@ from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import Padding, pad_ranges
 from sdist_ray.simulation.activity import activity_ranges
-from sdist_ray.topology.estimators import ESTIMATORS, least_agreements
+from sdist_ray.topology.estimators import ESTIMATORS, Criterion, least_agreements
 from tests import oracles
 from tests.test_kernels import to_ranges
+
+WORDS = st.sampled_from([8, 16, 24])
+LIKELY = Criterion("nonexclusion", 0.5)
 
 
 @st.composite
@@ -95,11 +99,11 @@ def test_links_and_their_counts_equal_the_oracle(network, estimator, threshold, 
     ranges = to_ranges(occupied, available, padding.clock, first_tick, read_only=True)
     tile = run(Tile(names, names, Counting(padding, "wide", "indexed")), names, padding, ranges)
     patched = make_regions(padding.grid, region)
-    expected = expected_links(o, n, padding.grid.windows, ESTIMATORS[estimator], threshold)
+    expected = expected_links(o, n, padding.grid.windows, ESTIMATORS[estimator].bound, threshold)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "BLOCK_REGIONS", block)
         patch.setattr(indexed, "choose_regions", lambda *_: patched)
-        assert links_of(tile, names, ESTIMATORS[estimator], threshold) == expected
+        assert links_of(tile, names, ESTIMATORS[estimator].bound, threshold) == expected
     row, column = (x.ravel() for x in np.indices(o.shape))
     counts = tile.store.counts(row, column)
     np.testing.assert_array_equal(counts.opportunities, o.ravel())
@@ -121,11 +125,11 @@ def test_tiles_share_the_pairs_out(network, first_cut, second_cut, threads):
             if not rows:
                 continue
             tile = run(Tile(rows, columns, Counting(padding, "wide", "indexed")), names, padding, ranges)
-            links = links_of(tile, names, ESTIMATORS["nonexclusion"], 0.8, threads)
+            links = links_of(tile, names, ESTIMATORS["nonexclusion"].bound, 0.8, threads)
             assert not links.keys() & found.keys()
             found |= links
     o, n = expected_counts(*network)
-    assert found == expected_links(o, n, padding.grid.windows, ESTIMATORS["nonexclusion"], 0.8)
+    assert found == expected_links(o, n, padding.grid.windows, ESTIMATORS["nonexclusion"].bound, 0.8)
 
 
 @settings(max_examples=30, deadline=None)
@@ -173,27 +177,71 @@ def test_what_is_too_old_is_forgotten_but_for_what_it_pads(network, keep):
     assert recent.evidence.ticks <= (keep + padding.reach) * padding.clock.range_ticks
 
 
-@settings(max_examples=30, deadline=None)
-@given(networks(), st.sampled_from([0, 2, 5]))
-def test_links_are_followed_between_searches(network, keep):
+@settings(max_examples=40, deadline=None)
+@given(networks(), st.sampled_from([0, 2, 5, 20]), st.sampled_from([1, 2, 100]), st.lists(st.integers(0, 3)))
+def test_links_are_followed_between_searches(network, keep, growth, skipped):
+    """Asked for after every range or only some; and a tile that was stored and restored on the way."""
     padding, occupied, available, first_tick = network
     names = [f"c{n}" for n in range(occupied.shape[1])]
     tile = Tile(names, names, Counting(padding, "wide", "indexed", keep))
-    searches = []
-    for count, padded in enumerate(
-        pad_ranges(to_ranges(occupied, available, padding.clock, first_tick), padding), start=1
-    ):
+    ranges = pad_ranges(to_ranges(occupied, available, padding.clock, first_tick), padding)
+    last, known, forgotten = None, set(), 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(following, "GROWTH", growth)
+        for count, padded in enumerate(ranges, start=1):
+            tile.apply(padded, names)
+            if count <= len(skipped) and skipped[count - 1]:
+                if skipped[count - 1] == 3:
+                    # Only evidence is stored, and no more than counts.
+                    tile, last = Tile.restore(tile.snapshot()), None
+                    ticks = tile.store.evidence.ticks
+                    assert not keep or ticks <= (keep + padding.reach) * padding.clock.range_ticks
+                continue
+            evidence = tile.store.evidence
+            everything = set(counts_of(tile.pairs(LIKELY.least(tile.store.most_opportunities()))))
+            found = counts_of(tile.store.follow(LIKELY))
+            due = last is None or count - last[0] >= max(1, last[1] // growth)
+            if due or evidence.forgotten - forgotten > max(1, keep // growth):
+                last = count, evidence.added - evidence.forgotten
+                known = {pair[:2] for pair in everything}
+            forgotten = evidence.forgotten
+            assert len(found) == len(set(found))
+            assert set(found) == {pair for pair in everything if pair[:2] in known}
+
+
+def counts_of(pairs):
+    """(row, column, N, O, N back, O back) of each pair."""
+    return list(zip(*(field.tolist() for field in vars(pairs).values()), strict=True))
+
+
+def test_another_criterion_is_searched_for_anew():
+    padding, names = Padding(Grid(4, 3), Clock(), 3), ("a", "b")
+    tile = Tile(names, names, Counting(padding, "wide", "indexed"))
+    for padded in pad_ranges(activity_ranges(2, 2.0, 200, Grid(4, 3), Clock()), padding):
         tile.apply(padded, names)
-        least = least_agreements(ESTIMATORS["nonexclusion"], 0.5, tile.store.most_opportunities())
-        if not searches or count - searches[-1][0] >= searches[-1][1]:
-            searches.append((count, min(count, keep + padding.reach) if keep else count, None))
-            expected = tile.pairs(least)
-            known = set(zip(expected.row.tolist(), expected.column.tolist(), strict=True))
-        followed, full = tile.store.follow(least), tile.pairs(least)
-        fields = list(vars(full).values())
-        everything = {tuple(values[:2]): values for values in zip(*(f.tolist() for f in fields), strict=True)}
-        found = set(zip(*(f.tolist() for f in vars(followed).values()), strict=True))
-        assert found == {values for pair, values in everything.items() if pair in known}
+    for threshold in (0.8, 0.1, 0.8):
+        criterion = Criterion("raw", threshold)
+        assert counts_of(tile.store.follow(criterion)) == counts_of(
+            tile.pairs(criterion.least(tile.store.most_opportunities()))
+        )
+
+
+def test_no_more_is_read_than_is_new(monkeypatch):
+    padding, names = Padding(Grid(4, 3), Clock(), 3), tuple(f"c{n}" for n in range(6))
+    tile = Tile(names, names, Counting(padding, "wide", "indexed", 150))
+    read, sort = [], Evidence._sort
+    monkeypatch.setattr(
+        Evidence, "_sort", lambda self, first, stop: read.append(stop - first) or sort(self, first, stop)
+    )
+    asked = []
+    for padded in pad_ranges(activity_ranges(6, 2.0, 8000, Grid(4, 3), Clock()), padding):
+        tile.apply(padded, names)
+        read.clear()
+        tile.store.follow(LIKELY)
+        asked.append(read[:])
+    assert asked[-20:].count([1, 1]) >= 18
+    assert sum(len(one) for one in asked) < 2 * len(asked)
+    assert sum(map(sum, asked)) < 12 * len(asked)
 
 
 def test_the_more_people_there_are_the_smaller_regions_are():
@@ -203,7 +251,7 @@ def test_the_more_people_there_are_the_smaller_regions_are():
         tile = Tile(names, names, Counting(padding, "wide", "indexed"))
         for padded in pad_ranges(activity_ranges(200, people, 2000, Grid(), Clock()), padding):
             tile.apply(padded, tuple(names))
-        least = least_agreements(ESTIMATORS["nonexclusion"], 0.8, tile.store.most_opportunities())
+        least = least_agreements(ESTIMATORS["nonexclusion"].bound, 0.8, tile.store.most_opportunities())
         store = tile.store
         chosen.append(choose_regions(store.evidence.events(), store._roles, least).count)
     assert chosen[0] < chosen[1]
@@ -283,11 +331,16 @@ def test_byte_counters_are_refused():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 90), st.sampled_from([0.02, 0.2, 0.6]))
-def test_rows_reach_exactly_the_regions_that_they_miss_seldom(seed, ticks, density):
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 90),
+    st.sampled_from([0.02, 0.2, 0.6]),
+    st.sampled_from([8, 16, 24]),
+)
+def test_rows_reach_exactly_the_regions_that_they_miss_seldom(seed, ticks, density, words):
     # A filter that lets too much pass is slow, not wrong: nothing else would notice.
     rng = np.random.default_rng(seed)
-    rows, words = 40, 8
+    rows = 40
     missed = rng.random((ticks, words * 64)) < density
     misses = np.zeros((ticks + 1, words), dtype=np.uint64)
     misses[:-1] = np.packbits(missed, axis=1, bitorder="little").view(np.uint64)
@@ -296,8 +349,9 @@ def test_rows_reach_exactly_the_regions_that_they_miss_seldom(seed, ticks, densi
     starts = np.concatenate([[0], np.cumsum(lengths)])
     spare = rng.integers(-1, ticks + 1, rows).astype(np.int32)
     order = rng.permutation(rows)
-    passed = np.zeros((words, rows), dtype=np.uint64)
-    rows_that_reach(starts, np.concatenate(lists).astype(np.int32), spare, order, misses, passed)
+    passed = np.zeros((rows, words), dtype=np.uint64)
+    ticks = np.concatenate([*lists, np.full(7, ticks)]).astype(np.int32)
+    rows_that_reach(starts, ticks, spare, order, misses, passed)
     expected = np.array([(missed[lists[row]].sum(axis=0) <= spare[row]) & (spare[row] >= 0) for row in order])
-    found = np.unpackbits(passed.T.copy().view(np.uint8), axis=1, bitorder="little").astype(bool)
+    found = np.unpackbits(passed.view(np.uint8), axis=1, bitorder="little").astype(bool)
     np.testing.assert_array_equal(found, expected)

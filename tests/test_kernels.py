@@ -1,13 +1,12 @@
 """Kernels against their oracles, bit for bit."""
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdist_ray.detection.mixture import MixtureModel, MixtureSettings, update_mixture
 from sdist_ray.exclusion import batch
+from sdist_ray.exclusion.kernels import find_mutual_pairs
 from sdist_ray.exclusion.tile import Counting, Tile
 from sdist_ray.occupancy.block import Clock, OccupancyRange
 from sdist_ray.occupancy.grid import Grid
@@ -152,41 +151,6 @@ def test_visits_equal_the_oracle(network):
     np.testing.assert_array_equal(counter.available_ticks, available.sum(axis=0))
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.sampled_from([0.005, 0.05, 0.5]), st.integers(1, 60))
-def test_mixture_equals_the_oracle(seed, learning_rate, frames):
-    rng = np.random.default_rng(seed)
-    model = MixtureModel((2, 3), MixtureSettings(learning_rate=learning_rate, background_share=0.7))
-    modes = [[[np.float32(0), np.float32(0), np.float32(225)] for _ in range(3)] for _ in range(6)]
-    levels = rng.integers(0, 256, 4)
-    for frame in range(1, frames + 1):
-        grey = np.clip(rng.choice(levels, 6) + rng.integers(-6, 7, 6), 0, 255).astype(np.uint8)
-        grey = grey.reshape(2, 3)
-        grey.setflags(write=False)
-        found = model.apply(grey)
-        alpha = np.float32(max(learning_rate, 1 / frame))
-        numbers = [np.float32(value) for value in (2.5**2, 0.7, 16.0, 225.0)]
-        expected = [
-            oracles.update_pixel(int(x), pixel, alpha, *numbers)
-            for x, pixel in zip(grey.reshape(-1), modes, strict=True)
-        ]
-        np.testing.assert_array_equal(found.reshape(-1) == 255, expected)
-    state = np.array(modes, dtype=np.float32)
-    np.testing.assert_array_equal(model.weights, state[:, :, 0].T)
-    np.testing.assert_array_equal(model.means, state[:, :, 1].T)
-    np.testing.assert_array_equal(model.variances, state[:, :, 2].T)
-
-
-def test_the_mixture_kernel_is_vector_code():
-    # Compiled anew: Numba does not show the code of what it took from its cache.
-    fresh = numba.njit(nogil=True, error_model="numpy")(update_mixture.py_func)
-    state = [np.ones((3, 64), np.float32) for _ in range(3)]
-    numbers = [np.float32(value) for value in (0.005, 6.25, 0.7, 16, 225)]
-    fresh(np.zeros(64, np.uint8), *state, np.zeros(64, np.uint8), *numbers)
-    assembly = "".join(fresh.inspect_asm().values())
-    assert "ymm" in assembly or "zmm" in assembly or "v0.4s" in assembly
-
-
 def test_cut_and_paste_keep_every_count():
     rng = np.random.default_rng(4)
     occupied, available = rng.random((100, 3, 4)) < 0.3, rng.random((100, 3)) < 0.9
@@ -223,3 +187,36 @@ def test_snapshot_and_restore_are_exact_and_replay_is_idempotent():
     assert [again.apply(entry, names) for entry in padded] == [False] * 3 + [True] * 3
     np.testing.assert_array_equal(again.store.agreements, tile.store.agreements)
     np.testing.assert_array_equal(again.store.opportunities, tile.store.opportunities)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 5),
+    st.integers(1, 6),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([np.uint8, np.uint16, np.uint32]),
+    st.sampled_from([0, 3, 40]),
+)
+def test_mutual_pairs_are_the_pairs_that_pass_both_ways(cameras, windows, seed, dtype, more_room):
+    rng = np.random.default_rng(seed)
+    size = cameras * windows
+    o = rng.integers(0, 6, (size, cameras)).astype(dtype)
+    n = np.zeros((size, size + 7), dtype)
+    n[:, :size] = rng.integers(0, np.repeat(o, windows, axis=1).astype(int) + 1)
+    least = np.array([1, 1, 2, 2, 3, 6], np.int64)
+    for array in (n, o, least):
+        array.flags.writeable = False
+    enough = n[:, :size] >= least[np.repeat(o, windows, axis=1)]
+    expected = {
+        (i, j): (n[i, j], o[i, j // windows], n[j, i], o[j, i // windows])
+        for i, j in np.argwhere(enough & enough.T).tolist()
+        if i // windows < j // windows
+    }
+    found, at, end = {}, 0, cameras * (cameras - 1) // 2
+    while at < end:
+        columns = [np.empty(windows**2 + more_room, np.int64) for _ in range(6)]
+        count, after = find_mutual_pairs(n, o, windows, least, at, *columns)
+        assert after > at
+        at = after
+        found |= {(i, j): tuple(rest) for i, j, *rest in np.array(columns)[:, :count].T.tolist()}
+    assert found == expected

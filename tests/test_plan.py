@@ -13,6 +13,7 @@ from benchmarks.stores import resident
 from sdist_ray.errors import InputError
 from sdist_ray.exclusion.tile import STORES, Counting, Tile
 from sdist_ray.jobs import host
+from sdist_ray.jobs.topology_live import give_back_memory
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import Padding, pad_ranges
@@ -113,7 +114,8 @@ def test_links_and_counts_do_not_depend_on_the_plan(store, counters):
         parts = [directed_links(tile, names, "nonexclusion", 0.8) for tile in tiles]
         links = mutual_links(join_directed(parts), names, GRID.windows)
         found = [value for name, value in vars(links).items() if isinstance(value, np.ndarray)]
-        assert len(found) == 10
+        # The last is how sure a link is, which is not asked for here.
+        assert len(found) == 11
         expected = expected or found
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_array_equal(one, other)
@@ -135,6 +137,8 @@ def peak_growth(connection, store, cameras, people, seconds):
     # The kernels' code is no part of the store.
     count(20)
     seen.clear()
+    # What the first run has let go of would hide as much of the second one's growth.
+    give_back_memory()
     before = resident("VmRSS")
     assert len(count(seconds).row)
     connection.send((resident("VmHWM") - before, sum(seen) / (cameras * 10 * seconds)))
@@ -157,7 +161,7 @@ def test_memory_is_what_the_formulas_say_within_a_factor(store, cameras, people,
     ours, theirs = context.Pipe()
     process = context.Process(target=peak_growth, args=(theirs, store, cameras, people, seconds))
     process.start()
-    assert ours.poll(120)
+    assert ours.poll(900)
     measured, seen = ours.recv()
     process.join()
     said = tile_bytes(store, cameras, cameras, Demand(GRID.windows, people=seen, seconds=seconds))

@@ -8,7 +8,8 @@ import pytest
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.block import Rows
 from sdist_ray.occupancy.grid import Grid
-from sdist_ray.occupancy.recording import RecordingWriter, open_recording, recording_schema
+from sdist_ray.occupancy.recording import RecordingWriter, open_recording
+from sdist_ray.occupancy.recording_schema import recording_schema
 
 GRID = Grid(4, 3)
 CAMERAS = ["a", "b", "ü/<x>"]
@@ -161,3 +162,20 @@ def test_an_error_while_writing_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError):
         write_and_fail(tmp_path / "r.parquet")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_what_a_live_network_saw_is_kept_after_an_error(tmp_path, suffix):
+    path = tmp_path / f"r.{suffix}"
+    empty = np.empty(0, np.uint16), np.zeros(2, np.int64), np.empty((2, 0), np.float32), np.zeros(2, np.int64)
+    rows = Rows(np.zeros(2, np.int32), np.arange(2), empty[0], empty[1], *empty[2], empty[3])
+
+    def run():
+        with RecordingWriter(path, ["a"], Grid(), 10.0, keep=True) as writer:
+            writer.write(rows)
+            raise InputError("too bad")
+
+    with pytest.raises(InputError, match="too bad"):
+        run()
+    assert open_recording(path).cameras == ("a",)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]

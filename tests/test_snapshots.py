@@ -18,7 +18,7 @@ from sdist_ray.occupancy.padding import pad_ranges
 from sdist_ray.runtime import snapshots
 from sdist_ray.runtime.hosts import ShardHost, Stale
 from sdist_ray.runtime.journal import Closed, Journal, JournalReader
-from sdist_ray.runtime.network import NetworkNote
+from sdist_ray.runtime.notes import NetworkNote
 from sdist_ray.runtime.snapshots import SnapshotFolder, SnapshotRefused
 from tests import networks
 
@@ -55,6 +55,25 @@ def test_a_tile_that_was_written_and_read_counts_on_as_if_nothing_had_been(tmp_p
     for name, array in tile.snapshot().state.items():
         np.testing.assert_array_equal(array, expected.state[name])
         assert array.dtype == expected.state[name].dtype
+
+
+def test_of_many_tiles_the_place_is_looked_at_once(tmp_path, monkeypatch):
+    counting = networks.counting()
+    ranges, looks = padded(counting), []
+    look = SnapshotFolder._look
+    monkeypatch.setattr(SnapshotFolder, "_look", lambda self: looks.append(self) or look(self))
+    folder, other = SnapshotFolder(str(tmp_path)), SnapshotFolder(str(tmp_path))
+    for count in (5, 10, 15):
+        for tile in range(20):
+            folder.write(tile, counted(counting, ranges[:count]).snapshot())
+    assert [folder.ranges(tile) for tile in range(20)] == [[9, 14]] * 20
+    assert len(looks) == 1
+    folder.forget(range(10))
+    assert [other.ranges(tile) for tile in (0, 9, 10, 19)] == [[], [], [9, 14], [9, 14]]
+    folder.write(0, counted(counting, ranges[:20]).snapshot())
+    assert other.ranges(0) == []
+    other.look_again()
+    assert other.ranges(0) == folder.ranges(0) == [19]
 
 
 def test_arrays_may_be_of_many_chunks(tmp_path, monkeypatch):

@@ -7,14 +7,15 @@ from hypothesis import strategies as st
 
 from sdist_ray.exclusion.tile import Counting, Tile
 from sdist_ray.occupancy.block import Clock
+from sdist_ray.occupancy.collate import range_of_rows
 from sdist_ray.occupancy.grid import Grid
-from sdist_ray.occupancy.padding import Padding
+from sdist_ray.occupancy.padding import Padder, Padding
 from sdist_ray.partition.plan import row_stripes
 from sdist_ray.topology.estimators import nonexclusion
 from sdist_ray.topology.graph import camera_edges, camera_graph
 from sdist_ray.topology.links import directed_links, join_directed, mutual_links
 from sdist_ray.topology.quality import compare, window_quality
-from tests import oracles
+from tests import networks, oracles
 
 NAMES = ("a", "b", "c")
 COUNTING = Counting(Padding(Grid(3, 1), Clock(), 0))
@@ -91,3 +92,19 @@ def test_quality_judges_only_what_was_occupied():
     assert (quality.precision, quality.recall) == (0.5, 1.0)
     nothing = compare(np.array([], dtype=np.int64), np.array([], dtype=np.int64))
     assert (nothing.precision, nothing.recall) == (None, None)
+
+
+def test_links_of_cameras_that_joined_meanwhile_are_left_out():
+    cameras, how = networks.names(4), networks.counting()
+    tile, padder = Tile(cameras, cameras, how), Padder(how.padding)
+    rows, clock = networks.activity(4, 60), how.padding.clock
+    for index in range(60):
+        mine = rows.take(np.flatnonzero(rows.tick // clock.range_ticks == index))
+        for padded in padder.push(range_of_rows(mine, index, 4, networks.GRID, clock)):
+            tile.apply(padded, cameras)
+    whole = directed_links(tile, cameras, "nonexclusion", 0.2)
+    part = directed_links(tile, cameras[:3], "nonexclusion", 0.2)
+    there = (whole.row < 3 * networks.GRID.windows) & (whole.column < 3 * networks.GRID.windows)
+    assert 0 < there.sum() < len(there)
+    assert (part.row == whole.row[there]).all()
+    assert (part.agreements == whole.agreements[there]).all()

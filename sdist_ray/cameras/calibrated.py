@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,27 @@ from sdist_ray.cameras.values import (
 from sdist_ray.errors import InputError
 
 CALIBRATIONS = ("pixel", "perspective", "homography", "pinhole")
+FILES = ("intrinsic", "extrinsic")
 
 
-def read_calibration(
-    value: object, folder: Path, where: str
-) -> tuple[str | None, Calibration | None, Perspective | None]:
+@dataclass(frozen=True)
+class ReadCalibration:
+    """What was written down about a camera's calibration.
+
+    Attributes:
+        kind: one of CALIBRATIONS; None where nothing was.
+        calibration: image to ground; None where that is unknown.
+        perspective: what stands in for it; None where nothing does.
+        written: JSON values that read as the same calibration from any folder; None where nothing was.
+    """
+
+    kind: str | None = None
+    calibration: Calibration | None = None
+    perspective: Perspective | None = None
+    written: Mapping[str, Any] | None = None
+
+
+def read_calibration(value: object, folder: Path, where: str) -> ReadCalibration:
     """What kind of calibration it is, and the ground map, or what stands in for one.
 
     Args:
@@ -38,23 +56,33 @@ def read_calibration(
         InputError: not such a mapping, or its numbers cannot be.
     """
     if value is None:
-        return None, None, None
+        return ReadCalibration()
     if isinstance(value, str):
         path = folder / value
         value, folder, where = read_yaml(path), path.parent, f"{where}: {path}"
     kind = value.get("kind") if isinstance(value, Mapping) else None
     if not isinstance(value, Mapping) or kind not in CALIBRATIONS:
         raise InputError(f"{where}: calibration needs a kind, one of {', '.join(CALIBRATIONS)}")
+    written = _plain(value, folder)
     try:
         if kind == "homography":
-            return kind, _homography(value), None
+            return ReadCalibration(kind, _homography(value), None, written)
         if kind == "pinhole":
-            return kind, _pinhole(value, folder), None
+            return ReadCalibration(kind, _pinhole(value, folder), None, written)
         if kind == "perspective":
-            return kind, None, _perspective(value)
+            return ReadCalibration(kind, None, _perspective(value), written)
     except InputError as error:
         raise InputError(f"{where}: calibration: {error}") from error
-    return kind, None, None
+    return ReadCalibration(kind, None, None, written)
+
+
+def _plain(value: Mapping[Any, Any], folder: Path) -> Mapping[str, Any]:
+    """The same as JSON values; YAML knows others, such as dates, which no calibration reads."""
+    content: dict[str, Any] = json.loads(json.dumps(dict(value), default=str, skipkeys=True))
+    files = {
+        key: str((folder / content[key]).absolute()) for key in FILES if isinstance(content.get(key), str)
+    }
+    return content | files
 
 
 def rectangle(lengths_m: tuple[float, float], image_points: Points) -> Points:
@@ -91,7 +119,7 @@ def _pinhole(value: Mapping[Any, Any], folder: Path) -> Calibration:
     size = read_image_size(value)
     unit_m = read_positive(value.get("unit_m", 1.0), "unit_m")
     if "intrinsic" in value or "extrinsic" in value:
-        files = [value.get("intrinsic"), value.get("extrinsic")]
+        files = [value.get(key) for key in FILES]
         if not all(isinstance(file, str) for file in files):
             raise InputError("intrinsic and extrinsic must both be paths of XML files")
         return pinhole_from_xml(folder / str(files[0]), folder / str(files[1]), size, unit_m)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import cv2
@@ -51,6 +53,43 @@ class Mask:
 
 
 @dataclass(frozen=True)
+class Replay:
+    """A file that stands in for a live camera, paced by its own timestamps.
+
+    Attributes:
+        start_s: wall time at which it begins to play, UTC epoch seconds; may be to come.
+        offset_s: where in the file it begins, seconds, modulo the file's duration. Copies differ in it.
+        loop: whether it begins anew at its end, for ever; else its camera ends there.
+        transcode: a video that is no JPEG is decoded once, when it is opened, and kept as JPEG images in
+            memory, shared by all copies in the process: each then costs what a JPEG camera would. Else
+            every copy decodes the video itself, in a thread of its own.
+        width: transcoded images that are wider are shrunk to it, pixels.
+        period_s: seconds from the beginning of one loop to that of the next, or the file's duration where
+            that is longer: files that show the same time may loop together. None for the duration.
+
+    Raises:
+        InputError: a value that no replay can have.
+    """
+
+    start_s: float
+    offset_s: float = 0.0
+    loop: bool = True
+    transcode: bool = False
+    width: int = 320
+    period_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.period_s is not None and not 0 <= self.period_s < 1e9:
+            raise InputError(f"replay: period_s must be seconds, not {self.period_s}")
+        if not (math.isfinite(self.start_s) and abs(self.start_s) < 1e11):
+            raise InputError(f"replay: start_s must be epoch seconds, not {self.start_s}")
+        if not (math.isfinite(self.offset_s) and abs(self.offset_s) < 1e9):
+            raise InputError(f"replay: offset_s must be seconds, not {self.offset_s}")
+        if not 16 <= self.width <= 8192:
+            raise InputError(f"replay: width must be 16 to 8192 pixels, not {self.width}")
+
+
+@dataclass(frozen=True)
 class Camera:
     """One camera.
 
@@ -64,6 +103,8 @@ class Camera:
         calibration: image to ground, None where unknown.
         perspective: how far a person is, from how tall the box is; None where unknown.
         kind: which of "pixel", "perspective", "homography" and "pinhole" was said; None for none.
+        replay: how its file is played where it stands in for a live camera; None where it does not.
+        written: its calibration as it was written down, JSON values with absolute paths; None where none was.
     """
 
     id: str
@@ -75,6 +116,8 @@ class Camera:
     calibration: Calibration | None = None
     perspective: Perspective | None = None
     kind: str | None = None
+    replay: Replay | None = None
+    written: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 def without_credentials(url: str) -> str:

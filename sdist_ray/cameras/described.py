@@ -1,18 +1,25 @@
-"""cameras.yaml: what the user says about each camera."""
+"""What the user says about each camera: cameras.yaml, and the same as JSON values on the way to a network."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from sdist_ray.cameras.calibrated import read_calibration
-from sdist_ray.cameras.camera import Camera, Mask, check_unique, is_webcam
+from sdist_ray.cameras.camera import Camera, Mask, Replay, check_unique, is_webcam
 from sdist_ray.cameras.values import read_number, read_points, read_yaml, show
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.grid import Grid
 
-KEYS = ("id", "url", "fps", "start", "grid", "mask", "calibration")
+KEYS = ("id", "url", "fps", "start", "grid", "mask", "calibration", "replay")
+REPLAY = {"loop": bool, "transcode": bool, "width": int}
+MOST_CAMERAS = 100_000
+MOST_URL = 4000
+DROP = "drop:"
+"""Begins the address of a folder into which a smart camera drops its records."""
 
 
 def read_cameras(path: Path) -> list[Camera]:
@@ -27,45 +34,95 @@ def read_cameras(path: Path) -> list[Camera]:
     content = read_yaml(path)
     if isinstance(content, Mapping) and isinstance(content.get("cameras"), list):
         content = content["cameras"]
+    return described(content, path.parent, f"{path}: ")
+
+
+def described(content: object, folder: Path, where: str = "") -> list[Camera]:
+    """The cameras that plain values describe: a list of what cameras.yaml says about each.
+
+    Args:
+        content: lists, mappings, texts and numbers, as YAML and JSON have them; anything may be wrong.
+        folder: where paths are relative to.
+        where: what to say first about anything wrong.
+
+    Raises:
+        InputError: see read_cameras.
+    """
     if not isinstance(content, list) or not content:
-        raise InputError(f"{path}: must be a list of cameras, each with at least an id")
-    cameras = [_camera(entry, path, number) for number, entry in enumerate(content, 1)]
-    check_unique(cameras, f"{path}: ")
+        raise InputError(f"{where}must be a list of cameras, each with at least an id")
+    if len(content) > MOST_CAMERAS:
+        raise InputError(f"{where}{len(content)} cameras; {MOST_CAMERAS} at a time")
+    cameras = [_camera(entry, folder, where, number) for number, entry in enumerate(content, 1)]
+    check_unique(cameras, where)
     return cameras
 
 
-def _camera(entry: object, path: Path, number: int) -> Camera:
+def describe(camera: Camera) -> dict[str, Any]:
+    """A camera as JSON values, from which ``described`` makes the same one, whatever the folder."""
+    content: dict[str, Any] = {"id": camera.id, "url": camera.url, "fps": camera.fps}
+    if camera.url is not None and "://" not in camera.url and not is_webcam(camera.url):
+        start = DROP if camera.url.startswith(DROP) else ""
+        content["url"] = f"{start}{Path(camera.url.removeprefix(start)).absolute()}"
+    if camera.start_s:
+        content["start"] = camera.start_s
+    if camera.grid is not None:
+        content["grid"] = [camera.grid.columns, camera.grid.rows]
+    if camera.mask.image is not None:
+        content["mask"] = str(camera.mask.image.absolute())
+    elif camera.mask.polygons:
+        content["mask"] = [[list(point) for point in polygon] for polygon in camera.mask.polygons]
+    if camera.written is not None:
+        content["calibration"] = dict(camera.written)
+    if camera.replay is not None:
+        content["replay"] = {k: v for k, v in asdict(camera.replay).items() if v is not None}
+    return content
+
+
+def _camera(entry: object, folder: Path, start: str, number: int) -> Camera:
     if not isinstance(entry, Mapping):
-        raise InputError(f"{path}: camera {number} must be a mapping with an id, not {show(entry)}")
+        raise InputError(f"{start}camera {number} must be a mapping with an id, not a {type(entry).__name__}")
     identity = entry.get("id")
     if isinstance(identity, int) and not isinstance(identity, bool):
         identity = str(identity)
     if not isinstance(identity, str) or not identity or len(identity) > 200:
-        raise InputError(f"{path}: camera {number} needs an id, a text of 1 to 200 characters")
-    where = f"{path}: camera {identity!r}"
+        raise InputError(f"{start}camera {number} needs an id, a text of 1 to 200 characters")
+    where = f"{start}camera {identity!r}"
     unknown = sorted(str(key) for key in entry if key not in KEYS)
     if unknown:
         raise InputError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(KEYS)}")
-    url = entry.get("url")
-    if url is not None and not isinstance(url, str):
-        raise InputError(f"{where}: url must be a text, not {show(url)}")
-    if url is not None and "://" not in url and not is_webcam(url):
-        url = str(path.parent / url)
+    url = _url(entry.get("url"), folder, where)
     fps = None if entry.get("fps") is None else read_number(entry["fps"], f"{where}: fps")
     if fps is not None and not 0 < fps <= 1000:
         raise InputError(f"{where}: fps must be above 0 and at most 1000, not {fps}")
-    kind, calibration, perspective = read_calibration(entry.get("calibration"), path.parent, where)
+    read = read_calibration(entry.get("calibration"), folder, where)
     return Camera(
         id=identity,
         url=url,
         fps=fps,
         start_s=_start(entry.get("start"), where),
         grid=_grid(entry.get("grid"), where),
-        mask=_mask(entry.get("mask"), path.parent, where),
-        calibration=calibration,
-        perspective=perspective,
-        kind=kind,
+        mask=_mask(entry.get("mask"), folder, where),
+        calibration=read.calibration,
+        perspective=read.perspective,
+        kind=read.kind,
+        replay=_replay(entry.get("replay"), where),
+        written=read.written,
     )
+
+
+def _url(value: object, folder: Path, where: str) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InputError(f"{where}: url must be a text, not {show(value)}")
+    if len(value) > MOST_URL:
+        raise InputError(f"{where}: a url of {len(value)} characters; {MOST_URL} at most")
+    if "://" in value or is_webcam(value):
+        return value
+    if value.startswith(DROP):
+        place = value.removeprefix(DROP)
+        return f"{DROP}{folder / place}" if place else value
+    return str(folder / value)
 
 
 def _start(value: object, where: str) -> float:
@@ -82,6 +139,25 @@ def _start(value: object, where: str) -> float:
     if abs(start) > 1e11:
         raise InputError(f"{where}: start must be epoch seconds, not {start}")
     return start
+
+
+def _replay(value: object, where: str) -> Replay | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping) or "start_s" not in value:
+        raise InputError(f"{where}: replay must be a mapping with a start_s, not {show(value)}")
+    known: dict[str, Any] = {}
+    for key, item in value.items():
+        if key in ("start_s", "offset_s", "period_s"):
+            known[key] = read_number(item, f"{where}: replay: {key}")
+        elif REPLAY.get(key) is type(item):
+            known[key] = item
+        else:
+            raise InputError(f"{where}: replay: {show(key)} cannot be {show(item)}")
+    try:
+        return Replay(**known)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
 def _grid(value: object, where: str) -> Grid | None:

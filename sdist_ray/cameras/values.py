@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from sdist_ray.errors import InputError
+from sdist_ray.errors import InputError, refuse_endless
 
 MAX_YAML_BYTES = 32 << 20
 
@@ -24,6 +24,7 @@ def read_yaml(path: Path) -> object:
         InputError: not readable, huge, or not YAML.
     """
     try:
+        refuse_endless(path)
         if path.stat().st_size > MAX_YAML_BYTES:
             raise InputError(f"{path}: larger than {MAX_YAML_BYTES >> 20} MB, not a cameras file")
         return yaml.safe_load(path.read_text(encoding="utf-8"))

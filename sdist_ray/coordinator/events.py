@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from sdist_ray.partition.partitioning import Partitioning
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,30 @@ class ShardRestored:
 
 
 @dataclass(frozen=True)
+class PlanDue:
+    """Cameras are to be counted in these groups, as soon as that can be."""
+
+    partitioning: Partitioning
+
+
+@dataclass(frozen=True)
+class PiecesHandedOut:
+    """A shard has copied what another one needs of its tiles."""
+
+    change: int
+    shard: int
+    target: int
+
+
+@dataclass(frozen=True)
+class TilesBuilt:
+    """A shard has made its tiles of a new plan."""
+
+    change: int
+    shard: int
+
+
+@dataclass(frozen=True)
 class CamerasAdded:
     """Cameras that the network did not have are to join it."""
 
@@ -105,16 +132,72 @@ class CameraRemoved:
     camera: str
 
 
+@dataclass(frozen=True)
+class CamerasPaused:
+    """Cameras are not to be read for a while, or to be read again; they stay in the network."""
+
+    cameras: tuple[str, ...]
+    paused: bool
+
+
+@dataclass(frozen=True)
+class TimePassed:
+    """What time it is: UTC epoch seconds."""
+
+    now_s: float
+
+
+@dataclass(frozen=True)
+class WorkerJoined:
+    """A worker is there and reads nothing yet."""
+
+    worker: int
+
+
+@dataclass(frozen=True)
+class WorkerLeaving:
+    """A worker is to go: its cameras are to be read elsewhere."""
+
+    worker: int
+
+
+@dataclass(frozen=True)
+class WorkerAnswered:
+    """A live worker delivered what it had.
+
+    ``loads`` are CPU seconds a second that its cameras take, as measured, by id.
+    """
+
+    worker: int
+    loads: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """The network is to end: what was seen is counted, and that is all."""
+
+
+ShardEvent = RangeApplied | SnapshotTaken | ShardLost | ShardRestored | PlanDue | PiecesHandedOut | TilesBuilt
+LiveEvent = (
+    ShardEvent
+    | TimePassed
+    | WorkerJoined
+    | WorkerLeaving
+    | WorkerAnswered
+    | WorkerLost
+    | CamerasAdded
+    | CameraRemoved
+    | CamerasPaused
+    | RangesPadded
+    | Stopping
+)
 Event = (
-    CameraOpened
+    ShardEvent
+    | CameraOpened
     | CameraFailed
     | WorkerAdvanced
     | WorkerLost
     | RangesPadded
-    | RangeApplied
-    | SnapshotTaken
-    | ShardLost
-    | ShardRestored
     | CamerasAdded
     | CameraRemoved
 )

@@ -6,6 +6,19 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Past:
+    """How a tile's cameras were counted before there was the tile.
+
+    Attributes:
+        through: the last range in which they were.
+        groups: those that were counted together.
+    """
+
+    through: int
+    groups: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class TilePlan:
     """A tile to be counted.
 
@@ -13,12 +26,18 @@ class TilePlan:
         tile: its id, never used again.
         rows, columns: camera ids.
         since: the last range before it: it counts those after; None where it counts from the first.
+        until: the last range that it counts, where another plan holds from then on.
+        made: whether it is still to be made of parts of others, or has been and may have to be again.
+        past: what it has of the ranges up to ``since``, where those have to be counted anew.
     """
 
     tile: int
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     since: int | None = None
+    until: int | None = None
+    made: bool = False
+    past: tuple[Past, ...] = ()
 
     @property
     def work(self) -> int:
@@ -51,10 +70,11 @@ class AssignCamera:
 
 @dataclass(frozen=True)
 class DropCamera:
-    """The worker reads the camera no longer."""
+    """The worker reads the camera no longer; where ``keep``, it keeps what is known of it, for later."""
 
     worker: int
     camera: str
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +95,58 @@ class CreateTile:
 
     shard: int
     plan: TilePlan
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one tile has for another one: the counts of some rows against some columns.
+
+    Attributes:
+        source, target: ids of the tiles.
+        rows, columns: camera ids.
+    """
+
+    source: int
+    target: int
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HandOut:
+    """The shard copies pieces of its tiles for another shard, and answers PiecesHandedOut.
+
+    It has counted all that those tiles count: they end with range ``until``.
+    """
+
+    change: int
+    shard: int
+    target: int
+    pieces: tuple[Piece, ...]
+    until: int
+
+
+@dataclass(frozen=True)
+class BuildTiles:
+    """The shard makes tiles of pieces of its own and of what others have handed out; answers TilesBuilt.
+
+    Its own that they are made of end with range ``until``, and stay as they are.
+    """
+
+    change: int
+    shard: int
+    plans: tuple[TilePlan, ...]
+    pieces: tuple[Piece, ...]
+    sources: tuple[int, ...]
+    until: int
+
+
+@dataclass(frozen=True)
+class DropTiles:
+    """The shard lets go of tiles: the plan that they were of holds no longer, and will not again."""
+
+    shard: int
+    tiles: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -147,11 +219,45 @@ class Finish:
     """Everything that there was is counted."""
 
 
+@dataclass(frozen=True)
+class Collect:
+    """The live worker delivers what it has and answers WorkerAnswered."""
+
+    worker: int
+
+
+@dataclass(frozen=True)
+class MoveCamera:
+    """The camera goes from a live worker to the one that its seat says, with all that is known of it."""
+
+    seat: Seat
+    source: int
+
+
+@dataclass(frozen=True)
+class DismissWorker:
+    """Nothing more is asked of the live worker, and nothing that it says is believed."""
+
+    worker: int
+
+
+@dataclass(frozen=True)
+class SkipRange:
+    """The range is not counted: there is more to count than can be. What came for it is let go."""
+
+    index: int
+
+
+LiveInstruction = Collect | MoveCamera | DismissWorker | SkipRange
 Instruction = (
-    AssignCamera
+    LiveInstruction
+    | AssignCamera
     | DropCamera
     | RestartWorker
     | CreateTile
+    | HandOut
+    | BuildTiles
+    | DropTiles
     | Advance
     | CloseRange
     | FlushRanges

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from sdist_ray.coordinator.changes import Change, Era, past_of
 from sdist_ray.coordinator.instructions import (
     ApplyRange,
-    CreateTile,
     GiveUp,
     Instruction,
     ReleaseRange,
@@ -21,7 +21,7 @@ from sdist_ray.coordinator.instructions import (
     TakeSnapshot,
     TilePlan,
 )
-from sdist_ray.partition.plan import plan_tiles
+from sdist_ray.partition.partitioning import Partitioning
 
 MAX_IN_FLIGHT = 16
 """Ranges that one shard may have unanswered, in a few calls; a snapshot may come on top."""
@@ -39,10 +39,14 @@ class ShardFound:
     Attributes:
         last: the newest range that it counted; None where there is none.
         snapshots: ranges of its snapshots, ascending.
+        fresh: those since it last made tiles of parts; None where it was told since that they hold.
+        lacks: tiles that are to be made and that it does not have.
     """
 
     last: int | None
     snapshots: tuple[int, ...] = ()
+    fresh: tuple[int, ...] | None = None
+    lacks: tuple[int, ...] = ()
 
 
 @dataclass
@@ -50,7 +54,7 @@ class _Shard:
     """One shard.
 
     Attributes:
-        plans: its tiles.
+        plans: its tiles, by id.
         waiting: ranges that it was not given yet, ascending.
         given: ranges that it was given and has not answered for.
         last: the newest range that it counted; None before the first.
@@ -58,11 +62,12 @@ class _Shard:
         snapshots: ranges of its last snapshots, ascending.
         unsaved: ranges since it was last asked for a snapshot.
         saving: whether it has yet to answer for a snapshot.
+        saved: what it had counted and how many tiles it had when it was last asked for one.
         lost: whether it is being restored.
         losses: times it was lost since it last counted something.
     """
 
-    plans: list[TilePlan] = field(default_factory=list)
+    plans: dict[int, TilePlan] = field(default_factory=dict)
     waiting: deque[int] = field(default_factory=deque)
     given: deque[int] = field(default_factory=deque)
     last: int | None = None
@@ -70,29 +75,33 @@ class _Shard:
     snapshots: deque[int] = field(default_factory=lambda: deque(maxlen=SNAPSHOTS_KEPT))
     unsaved: int = 0
     saving: bool = False
+    saved: tuple[int | None, int] | None = None
     lost: bool = False
     losses: int = 0
 
     @property
     def work(self) -> int:
-        return sum(plan.work for plan in self.plans)
+        return sum(plan.work for plan in self.plans.values())
 
     def lacks(self, index: int) -> bool:
         """Whether the range is still to be counted by this shard."""
         return bool(self.plans) and (self.last is None or index > self.last)
 
 
-class ShardLedger:
-    """Decides who counts what and when it is written down.
+class ShardBook:
+    """Decides when who counts which range and is written down; who counts what is decided by ShardLedger.
 
     Args:
         shards: how many there are.
         snapshot_ranges: a shard is written down each time it has counted so many; 0: never, and a range is
             released once every shard has counted it.
         store: what tiles count in, which decides how the network is cut into them.
+        recounts: whether every range since the first can be had again, however old.
     """
 
-    def __init__(self, shards: int, snapshot_ranges: int, store: str = "dense") -> None:
+    def __init__(
+        self, shards: int, snapshot_ranges: int, store: str = "dense", recounts: bool = True
+    ) -> None:
         self._store = store
         self._shards = [_Shard() for _ in range(shards)]
         self._every = snapshot_ranges
@@ -103,6 +112,14 @@ class ShardLedger:
         self._uncounted: set[int] = set()
         self._released: int | None = None
         self._next_tile = 0
+        self._recounts = recounts
+        self._eras: list[Era] = []
+        self._due: Partitioning | None = None
+        self._later: deque[tuple[int, ...] | Partitioning] = deque()
+        self._change: Change | None = None
+        self._newest: int | None = None
+        self._replaying = False
+        self.version = 0
 
     @property
     def counts(self) -> bool:
@@ -112,65 +129,49 @@ class ShardLedger:
     @property
     def full(self) -> bool:
         """Whether enough ranges wait to be counted."""
-        return len(self._uncounted) >= MAX_UNCOUNTED
+        return len(self._uncounted) + len(self._later) >= MAX_UNCOUNTED
+
+    @property
+    def _waits(self) -> bool:
+        """Whether a plan waits for its turn, and what comes after it waits for the plan.
+
+        So it holds from the range on after which it was due, however long the one before it takes. Where
+        ranges cannot be had again, as in a live network, they do not wait.
+        """
+        return self._recounts and self._due is not None and not self._replaying and bool(self._eras)
+
+    def counted(self, index: int) -> bool:
+        """Whether no shard has yet to count the range."""
+        return index not in self._uncounted
 
     @property
     def settled(self) -> bool:
-        """Whether every shard is there and has counted every range."""
-        return not self._uncounted and not self.restoring
+        """Whether every shard is there and has counted every range, in the tiles that it should."""
+        there = self._change is None or self._change.in_force
+        return there and not self._uncounted and not self.restoring and not self._waits
 
     @property
     def restoring(self) -> bool:
         """Whether a shard has yet to come back."""
         return any(shard.lost for shard in self._shards)
 
-    @property
-    def planned(self) -> bool:
-        """Whether there are tiles."""
-        return self._next_tile > 0
-
-    def plan_network(self, network: Sequence[str]) -> list[Instruction]:
-        """The tiles of a network that begins: one a shard."""
-        plan = plan_tiles(network, len(self._shards), self._store)
-        return [self._create(number, rows, columns, None) for number, rows, columns in plan]
-
-    def plan_added(self, old: Sequence[str], new: Sequence[str], since: int | None) -> list[Instruction]:
-        """Tiles of cameras that join: nobody else's counts are touched."""
-        instructions: list[Instruction] = []
-        # The indexed store finds a pair in both directions at once: the second tile need not have the old.
-        rest = tuple(new) if self._store == "indexed" else (*old, *new)
-        for rows, columns in ((tuple(old), tuple(new)), (tuple(new), rest)):
-            if rows and columns and self._shards:
-                idle = min(range(len(self._shards)), key=lambda number: self._shards[number].work)
-                instructions.append(self._create(idle, rows, columns, since))
-        return instructions
-
-    def _create(
-        self, number: int, rows: tuple[str, ...], columns: tuple[str, ...], since: int | None
-    ) -> CreateTile:
-        plan = TilePlan(self._next_tile, rows, columns, since)
-        self._next_tile += 1
-        self._shards[number].plans.append(plan)
-        return CreateTile(number, plan)
-
-    def adopt(self, tiles: Sequence[CreateTile], found: Sequence[ShardFound | None]) -> list[Instruction]:
-        """Take over shards as they are; None is one that is gone."""
-        for tile in tiles:
-            self._shards[tile.shard].plans.append(tile.plan)
-            self._next_tile = max(self._next_tile, tile.plan.tile + 1)
-        instructions: list[Instruction] = []
-        for number, state in enumerate(found):
-            shard = self._shards[number]
-            if state is None:
-                instructions += self.lost(number)
-                continue
-            shard.last = shard.sent = state.last
-            shard.snapshots.extend(state.snapshots)
-        return instructions
+    def _save(self, number: int) -> list[Instruction]:
+        """Have a shard write itself down, unless it is at it, or has counted nothing since."""
+        shard = self._shards[number]
+        if shard.saving or shard.lost or shard.saved == (shard.last, len(shard.plans)):
+            return []
+        shard.saved = (shard.last, len(shard.plans))
+        shard.saving = True
+        shard.unsaved = 0
+        return [TakeSnapshot(number)]
 
     def published(self, ranges: Sequence[int]) -> list[Instruction]:
         """Ranges, ascending, that can be counted from now on."""
+        if self._waits:
+            self._later.append(tuple(ranges))
+            return []
         for index in ranges:
+            self._newest = index if self._newest is None else max(index, self._newest)
             lacking = {number for number, shard in enumerate(self._shards) if shard.lacks(index)}
             self._kept[index] = lacking
             if lacking:
@@ -186,7 +187,10 @@ class ShardLedger:
     def _apply(self, number: int) -> list[Instruction]:
         shard = self._shards[number]
         instructions: list[Instruction] = []
+        end = self._change.after if self._change and self._change.holds_back(number) else None
         while shard.waiting and len(shard.given) < MAX_IN_FLIGHT and not shard.lost:
+            if end is not None and shard.waiting[0] > end:
+                break
             index = shard.waiting.popleft()
             instructions.append(ApplyRange(number, index, shard.sent))
             shard.given.append(index)
@@ -201,17 +205,15 @@ class ShardLedger:
         shard.losses = 0
         shard.unsaved += 1
         instructions: list[Instruction] = []
-        if self._every and shard.unsaved >= self._every and not shard.saving:
-            shard.saving = True
-            shard.unsaved = 0
-            instructions.append(TakeSnapshot(number))
+        if self._every and shard.unsaved >= self._every:
+            instructions += self._save(number)
         instructions += self._apply(number)
         lacking = self._kept[index]
         lacking.discard(number)
         if not lacking:
             self._uncounted.discard(index)
             instructions += self._release()
-        return instructions
+        return instructions + (self._go_on() if self._change else [])
 
     def snapshot_taken(self, number: int, index: int | None) -> list[Instruction]:
         """A shard has written itself down, or could not."""
@@ -219,8 +221,11 @@ class ShardLedger:
         shard.saving = False
         if index is None:
             return self._release()
+        if self._change is not None and number in self._change.built:
+            self._change.fresh[number].append(index)
+            return self._go_on()
         shard.snapshots.append(index)
-        return self._release()
+        return self._release() + (self._go_on() if self._change else [])
 
     def _release(self) -> list[Instruction]:
         """Let go of ranges that every shard has in both of its snapshots, oldest first.
@@ -228,7 +233,8 @@ class ShardLedger:
         Where snapshots fail, what is kept stays bounded all the same: the journal has every range.
         """
         floor = self._floor()
-        room = 4 * self._every
+        # Many ranges may be closed at once, and counted before a snapshot is.
+        room = max(4 * self._every, 2 * MAX_UNCOUNTED) if self._every else 0
         instructions: list[Instruction] = []
         for index in list(self._kept):
             beyond = len(self._kept) > room
@@ -261,14 +267,29 @@ class ShardLedger:
         shard.given.clear()
         shard.saving = False
         shard.lost = True
-        return [RestoreShard(number, tuple(shard.plans))]
+        shard.saved = None
+        unmade = set() if self._change is None else self._change.created
+        if self._change is not None:
+            self._change.lost(number)
+        plans = [plan for plan in shard.plans.values() if plan.tile not in unmade]
+        return [
+            RestoreShard(
+                number, tuple(replace(plan, past=past_of(plan, self._eras, self._store)) for plan in plans)
+            )
+        ]
 
     def restored(self, number: int, last: int | None, snapshots: Sequence[int]) -> list[Instruction]:
         """A shard is back as it was after range ``last``: it counts what came since once more."""
         shard = self._shards[number]
         shard.lost = False
-        if self._released is not None and (last is None or last < self._released) and shard.plans:
+        created = self._change.created if self._change else set()
+        # What was made of parts, and of what none can be had again.
+        made = not self._recounts and any(p.made and p.tile not in created for p in shard.plans.values())
+        gone = self._released is not None and (last is None or last < self._released)
+        if (gone and shard.plans) or (last is None and made):
             return [Rewind(number)]
+        if self._change is not None:
+            last, snapshots = self._change.seen_by(number, last, snapshots)
         shard.last = shard.sent = last
         shard.snapshots.clear()
         shard.snapshots.extend(snapshots)
@@ -281,7 +302,7 @@ class ShardLedger:
                 lacking.discard(number)
                 if not lacking:
                     self._uncounted.discard(index)
-        return self._apply(number)
+        return self._apply(number) + self._go_on()
 
     def validate(self) -> None:
         """Raise AssertionError when the ledger contradicts itself."""
@@ -295,5 +316,9 @@ class ShardLedger:
             assert not (shard.lost and mine), "a lost shard was given a range"
         assert list(self._kept) == sorted(self._kept), "ranges are kept out of order"
         assert self._uncounted == {index for index, numbers in self._kept.items() if numbers}
-        room = max(4 * self._every, MAX_UNCOUNTED)
+        room = max(4 * self._every, 2 * MAX_UNCOUNTED)
         assert len(self._kept) <= room + len(self._uncounted), "more ranges are kept than there is room for"
+
+    def _go_on(self) -> list[Instruction]:
+        """What can be done now of a change of plans."""
+        return []

@@ -12,17 +12,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sdist_ray.coordinator.changes import Era, Plans
 from sdist_ray.coordinator.events import (
     CameraFailed,
     CameraOpened,
     CameraRemoved,
     CamerasAdded,
     Event,
-    RangeApplied,
     RangesPadded,
     ShardLost,
-    ShardRestored,
-    SnapshotTaken,
     WorkerAdvanced,
     WorkerLost,
 )
@@ -35,8 +33,10 @@ from sdist_ray.coordinator.instructions import (
     ReleaseRange,
     Seat,
 )
-from sdist_ray.coordinator.shards import ShardFound, ShardLedger
+from sdist_ray.coordinator.ledger import ShardLedger
+from sdist_ray.coordinator.shards import ShardFound
 from sdist_ray.coordinator.workers import WorkerPool
+from sdist_ray.partition.partitioning import Partitioning
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,20 @@ class TakenOver:
         seats: who reads what; empty where no camera had been opened yet.
         tiles: all tiles, and who counts them.
         shards: every shard as it was found; None where it is gone.
+        eras, due: see Plans.
     """
 
     horizon: int | None
     seats: tuple[Seat, ...]
     tiles: tuple[CreateTile, ...]
     shards: tuple[ShardFound | None, ...]
+    eras: tuple[Era, ...] = ()
+    due: Partitioning | None = None
+
+    @property
+    def plans(self) -> Plans:
+        """Who counts what."""
+        return Plans(self.tiles, self.eras, self.due)
 
 
 class Coordinator:
@@ -67,6 +75,7 @@ class Coordinator:
         snapshot_ranges: see ShardLedger.
         store: what tiles count in, which decides how the network is cut into them.
         taken: what was going on, where another coordinator was lost.
+        partitioning: groups that are counted from the first range on; None where all cameras are together.
     """
 
     def __init__(
@@ -78,6 +87,7 @@ class Coordinator:
         snapshot_ranges: int = 0,
         store: str = "dense",
         taken: TakenOver | None = None,
+        partitioning: Partitioning | None = None,
     ) -> None:
         self._taken = taken
         self._horizon = taken.horizon if taken else None
@@ -89,6 +99,8 @@ class Coordinator:
         self._planned: dict[str, None] = {}
         self._workers = WorkerPool(workers, self._horizon)
         self._ledger = ShardLedger(shards if counting else 0, snapshot_ranges, store)
+        if partitioning is not None and taken is None:
+            self._ledger.plan_due(partitioning)
         self._closing: deque[int] = deque()
         self._begun = False
         self._flushing = False
@@ -115,6 +127,21 @@ class Coordinator:
         """Whether no camera can join any more."""
         return self._flushing or self.finished
 
+    @property
+    def plans(self) -> Plans:
+        """Who counts what; to be written down, before what follows is done, when ``version`` is another."""
+        return self._ledger.plans
+
+    @property
+    def version(self) -> int:
+        """Of the plans."""
+        return self._ledger.version
+
+    @property
+    def tiles(self) -> frozenset[int]:
+        """The tiles that have what is counted, each pair of cameras once."""
+        return self._ledger.tiles
+
     def seats(self) -> list[Seat]:
         """Who reads what."""
         return self._workers.seats()
@@ -127,7 +154,7 @@ class Coordinator:
         assert self._taken is not None
         for tile in self._taken.tiles:
             self._planned |= dict.fromkeys((*tile.plan.columns, *tile.plan.rows))
-        return self._ledger.adopt(self._taken.tiles, self._taken.shards)
+        return self._ledger.adopt(self._taken.plans, self._taken.shards)
 
     def begin_replay(self) -> int | None:
         """The range after which the journal's ranges are needed again; None: all of them are."""
@@ -141,6 +168,8 @@ class Coordinator:
             for camera in self._cameras
         ]
         self._unanswered = set(self._cameras)
+        if self._taken is not None:
+            instructions += self._ledger.replayed()
         return instructions or self._end()
 
     def handle(self, event: Event) -> list[Instruction]:
@@ -159,21 +188,14 @@ class Coordinator:
                 return self._workers.lost(worker) + self._finish_when_counted()
             case RangesPadded(ranges, last):
                 return self._ranges_padded(ranges, last)
-            case RangeApplied(shard, index):
-                instructions = self._ledger.applied(shard, index)
-                return instructions + self._advance() + self._finish_when_counted()
-            case SnapshotTaken(shard, index):
-                return self._ledger.snapshot_taken(shard, index)
-            case ShardLost(shard):
-                self.finished = False
-                return self._ledger.lost(shard)
-            case ShardRestored(shard, last, snapshots):
-                instructions = self._ledger.restored(shard, last, snapshots)
-                return instructions + self._advance() + self._finish_when_counted()
             case CamerasAdded(cameras):
                 return self._cameras_added(cameras)
             case CameraRemoved(camera):
                 return self._camera_removed(camera)
+            case _:
+                self.finished = self.finished and not isinstance(event, ShardLost)
+                instructions = self._ledger.handle(event)
+                return instructions + self._advance() + self._finish_when_counted()
 
     def _camera_opened(self, worker: int, camera: str, first_range: int) -> list[Instruction]:
         if camera not in self._unanswered:

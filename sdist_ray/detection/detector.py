@@ -44,6 +44,7 @@ class Detections:
 
 
 NOTHING = np.empty((0, 4), dtype=np.float32)
+NOBODY = Detections.of(NOTHING)
 UNAVAILABLE = Detections(False, NOTHING, np.empty(0, dtype=np.float32))
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.cameras.camera import Mask
-from sdist_ray.detection.detector import NOTHING, UNAVAILABLE, Detections
-from sdist_ray.detection.mixture import MODES, MixtureModel, MixtureSettings
+from sdist_ray.detection.bits import Binary, Bits, keep_watched, pack, unpack, words_of
+from sdist_ray.detection.blobs import Blobs, Cleaning, find_blobs
+from sdist_ray.detection.detector import NOBODY, UNAVAILABLE, Detections
+from sdist_ray.detection.mixture import MixtureModel, MixtureSettings, MixtureState
+from sdist_ray.detection.mixture_kernels import MODES
 from sdist_ray.video.source import Image
 
-Binary = npt.NDArray[np.uint8]
-Pixels = npt.NDArray[np.int32]
 BACKGROUNDS = ("mixture", "mog2")
 SHADOW = (0.5, 0.98)
 """A shadow's light, over that of the same place without it."""
@@ -59,8 +60,11 @@ class ForegroundSettings:
 class BackgroundModel(Protocol):
     """Learns a camera's background."""
 
-    def apply(self, grey: Binary) -> Binary:
-        """Learn a grey frame (height, width); its foreground, 255 or 0, same shape."""
+    def learn(self, grey: Binary, opening: int = 1) -> Bits:
+        """Learn a grey frame, uint8 (height, width); its foreground, see detection.bits.
+
+        Specks that an opening with a square of that side clears may be left out.
+        """
         ...
 
     def reset(self) -> None:
@@ -88,8 +92,39 @@ class Mog2Model:
         self._model.setVarMin(settings.variance_floor)
 
     def apply(self, grey: Binary) -> Binary:
-        """See BackgroundModel."""
+        """Learn a grey frame; its foreground, uint8 of the same shape, 255 or 0."""
         return np.asarray(self._model.apply(grey), dtype=np.uint8)
+
+    def learn(self, grey: Binary, opening: int = 1) -> Bits:
+        """See BackgroundModel."""
+        return packed(self.apply(grey))
+
+
+@dataclass(frozen=True)
+class DetectorState:
+    """What a foreground detector has learnt, to be taken to another process.
+
+    Attributes:
+        mixture: its background.
+        seen: frames since the background was begun.
+        sudden: frames in a row of which most was foreground.
+    """
+
+    mixture: MixtureState
+    seen: int
+    sudden: int
+
+
+class Foreground(NamedTuple):
+    """What moves in an image.
+
+    Attributes:
+        bits: see detection.bits.
+        grey: the image, as it was learnt: uint8 (height, width).
+    """
+
+    bits: Bits
+    grey: Binary
 
 
 class ForegroundDetector:
@@ -100,32 +135,67 @@ class ForegroundDetector:
         self._mask = mask or Mask()
         self._shape: tuple[int, int] | None = None
         self._model: BackgroundModel
-        self._ignored: npt.NDArray[np.bool_]
+        self._watched: Bits
+        self._watched_pixels = 0
         self._seen = 0
         self._sudden = 0
-        side = settings.opening
-        self._opening = np.ones((side, side), np.uint8) if side > 1 else None
-        tall, wide = settings.closing_height, settings.closing_width
-        self._closing = np.ones((tall, wide), np.uint8) if tall > 1 or wide > 1 else None
+        # A shadow is told by all of its foreground, specks too.
+        self._opening = 1 if settings.trim_shadows else max(1, settings.opening)
+        self._cleaning = Cleaning(settings.opening, settings.closing_width, settings.closing_height)
 
     def detect(self, image: Image) -> Detections:
-        """See Detector."""
+        """See Detector; a grey image, uint8 (height, width), will do as well.
+
+        Raises:
+            InputError: the image of the camera's mask cannot be read.
+        """
+        return self.people(self.learn(image))
+
+    def learn(self, image: Image) -> Foreground:
+        """The first half of ``detect``: the background learns the image.
+
+        Raises:
+            InputError: the image of the camera's mask cannot be read.
+        """
         grey = self._working(image)
         if self._shape != grey.shape:
             self._start(grey.shape)
-        foreground = self._model.apply(grey)
-        foreground[self._ignored] = 0
+        return Foreground(self._model.learn(grey, self._opening), grey)
+
+    def people(self, found: Foreground) -> Detections:
+        """The second half of ``detect``, of the image that was learnt last."""
+        bits = found.bits
+        foreground = keep_watched(bits, self._watched)
         self._seen += 1
         if self._seen <= self._settings.warmup_frames:
             return UNAVAILABLE
-        if np.count_nonzero(foreground) > self._settings.sudden_share * self._watched:
+        if foreground > self._settings.sudden_share * self._watched_pixels:
             self._sudden += 1
             if self._sudden >= self._settings.sudden_frames:
                 self._model.reset()
                 self._seen = self._sudden = 0
             return UNAVAILABLE
         self._sudden = 0
-        return Detections.of(self._blobs(foreground, grey))
+        return self._people(bits, found.grey) if foreground else NOBODY
+
+    def snapshot(self) -> DetectorState | None:
+        """What was learnt so far, copied; None before the first frame, and of MOG2, which keeps it."""
+        if self._shape is None or not isinstance(self._model, MixtureModel):
+            return None
+        return DetectorState(self._model.state(), self._seen, self._sudden)
+
+    def restore(self, state: DetectorState) -> None:
+        """Go on from a snapshot of a detector with the same settings and mask, bit for bit.
+
+        Raises:
+            ValueError: the settings are not of a mixture.
+            InputError: the image of the camera's mask cannot be read.
+        """
+        self._start(state.mixture.shape)
+        if not isinstance(self._model, MixtureModel):
+            raise ValueError(f"a {self._settings.background} background cannot be restored")
+        self._model.restore(state.mixture)
+        self._seen, self._sudden = state.seen, state.sudden
 
     def _working(self, image: Image) -> Binary:
         """The image in grey, shrunk to the working width."""
@@ -145,46 +215,46 @@ class ForegroundDetector:
             if self._settings.background == "mog2"
             else MixtureModel(self._shape, self._settings.mixture)
         )
-        self._ignored = self._mask.ignored(width, height)
-        self._watched = max(1, int(np.count_nonzero(~self._ignored)))
+        watched = ~self._mask.ignored(width, height)
+        self._watched = packed(watched.view(np.uint8))
+        self._size = np.array([width, height, width, height], np.float64)
+        self._watched_pixels = max(1, int(np.count_nonzero(watched)))
         self._seen = self._sudden = 0
 
-    def _blobs(self, foreground: Binary, grey: Binary) -> npt.NDArray[np.float32]:
-        """Boxes (n, 4), fractions of the image, of the blobs that have a person's size."""
-        cleaned: cv2.typing.MatLike = foreground
-        if self._opening is not None:
-            cleaned = cv2.morphologyEx(cleaned, cv2.MORPH_OPEN, self._opening)
-        if self._closing is not None:
-            cleaned = cv2.morphologyEx(cleaned, cv2.MORPH_CLOSE, self._closing)
-        # Little of an image is foreground: labelling only the part that is costs a fraction.
-        left, top, wide, tall = cv2.boundingRect(cleaned)
-        if not wide:
-            return NOTHING
-        part = cleaned[top : top + tall, left : left + wide]
-        _, _, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
-        stats[:, :2] += (left, top)
-        height, width = foreground.shape
-        area = stats[1:, cv2.CC_STAT_AREA] / (width * height)
-        fits = (area >= self._settings.least_area) & (area <= self._settings.largest_area)
-        blobs = stats[1:][fits][:, :4]
+    def _people(self, bits: Bits, grey: Binary) -> Detections:
+        """The blobs that have a person's size."""
+        height, width = grey.shape
+        pixels = width * height
+        least, largest = self._settings.least_area * pixels, self._settings.largest_area * pixels
+        blobs = find_blobs(bits, width, self._cleaning, least, largest)
+        if not len(blobs):
+            return NOBODY
         if self._settings.trim_shadows and isinstance(self._model, MixtureModel):
             for blob in blobs:
-                self._trim(blob, foreground, grey, self._model)
-        boxes = blobs / np.array([width, height, width, height])
-        return np.asarray(boxes, dtype=np.float32)
+                self._trim(blob, bits, grey, self._model)
+        return Detections.of((blobs[:, :4] / self._size).astype(np.float32))
 
-    def _trim(self, blob: Pixels, foreground: Binary, grey: Binary, model: MixtureModel) -> None:
-        """Take a shadow off the lower end of a blob: left, top, width, height, updated."""
-        left, top, wide, tall = blob.tolist()
+    def _trim(self, blob: Blobs, bits: Bits, grey: Binary, model: MixtureModel) -> None:
+        """Take a shadow off the lower end of a blob: left, top, width, height and area, updated."""
+        left, top, wide, tall, _ = blob.tolist()
         part = np.s_[top : top + tall, left : left + wide]
-        seen = foreground[part] > 0
+        foreground = np.empty((tall, wide), np.uint8)
+        unpack(bits, left, top, foreground)
+        seen = foreground > 0
         solid = seen & ~shadowed(grey[part], model.background(left, top, wide, tall))
         whole = solid.sum(axis=1) > LEAST_SOLID * seen.sum(axis=1)
         feet = tall - int(np.argmax(whole[::-1]))
         if not whole.any() or feet < tall * (1 - MOST_SHADOW):
             return
         columns = np.flatnonzero(seen[:feet].any(axis=0))
-        blob[:] = left + columns[0], top, columns[-1] - columns[0] + 1, feet
+        blob[:4] = left + columns[0], top, columns[-1] - columns[0] + 1, feet
+
+
+def packed(binary: Binary) -> Bits:
+    """A binary image, uint8 (height, width), as bits; what is not 0 is set."""
+    bits = np.empty((words_of(binary.shape[1]), len(binary)), np.uint64)
+    pack(np.ascontiguousarray(binary), bits)
+    return bits
 
 
 def shadowed(grey: Binary, background: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from sdist_ray.distancing.ground import Located
+from sdist_ray.distancing.kalman import corrected, predicted
 from sdist_ray.distancing.scene import NO_GROUP, Floats, Ints, People
 
 Bools = npt.NDArray[np.bool_]
@@ -105,15 +106,8 @@ class Tracker:
     def _predict(self, step: float) -> None:
         if step == 0.0 or not len(self._track):
             return
-        move = np.eye(4)
-        move[0, 2] = move[1, 3] = step
-        # White noise acceleration (Bar-Shalom, Li, Kirubarajan, 2001, 6.2.2).
-        noise = np.array([[step**3 / 3, step**2 / 2], [step**2 / 2, step]])
-        noise *= (self._settings.acceleration * self._metre) ** 2
-        self._state = self._state @ move.T
-        self._covariance = move @ self._covariance @ move.T
-        for axis in (0, 1):
-            self._covariance[:, axis::2, axis::2] += noise
+        acceleration = self._settings.acceleration * self._metre
+        self._state, self._covariance = predicted(self._state, self._covariance, step, acceleration)
         self._box[:, :2] += self._drift * step
 
     def _assign(
@@ -141,11 +135,9 @@ class Tracker:
     ) -> None:
         if not len(row):
             return
-        before = self._covariance[row]
-        gain = before[:, :, :2] @ np.linalg.inv(before[:, :2, :2] + covariance)
-        off = points - self._state[row, :2]
-        self._state[row] += (gain @ off[:, :, None])[:, :, 0]
-        self._covariance[row] = before - gain @ before[:, :2, :]
+        self._state[row], self._covariance[row] = corrected(
+            self._state[row], self._covariance[row], points, covariance
+        )
         if step > 0:
             # How fast the box moves in the image, for the frames in which it is not found.
             error = (boxes[:, :2] + boxes[:, 2:] / 2 - self._box[row, :2] - self._box[row, 2:] / 2) / step

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.exclusion.batch import Batch
-from sdist_ray.exclusion.kernels import find_pairs
-from sdist_ray.exclusion.store import POLICIES, Counts, Pairs, State, TileRange
+from sdist_ray.exclusion.kernels import find_mutual_pairs, find_pairs
+from sdist_ray.exclusion.store import POLICIES, Counts, Pairs, Part, State, TileRange
 from sdist_ray.exclusion.vector import aligned_zeros
 
 PAIRS_AT_ONCE = 1 << 20
@@ -92,6 +94,20 @@ class DenseStore:
             parts.append(Pairs(*(array[:found].copy() for array in (row, column, n, o))))
         return Pairs.concatenate(parts)
 
+    def mutual_pairs(self, least: npt.NDArray[np.int64]) -> Pairs:
+        """See Store.pairs; of a square store, each unordered pair of different cameras that passes in both
+        directions, once, with both counts. A fraction of what ``pairs`` would find.
+        """
+        agreements, opportunities = self.agreements, self.opportunities
+        room = max(PAIRS_AT_ONCE, self._windows**2)
+        columns = tuple(np.empty(room, dtype=np.int64) for _ in range(6))
+        parts: list[Pairs] = []
+        at, end = 0, self._columns * (self._columns - 1) // 2
+        while at < end:
+            found, at = find_mutual_pairs(agreements, opportunities, self._windows, least, at, *columns)
+            parts.append(Pairs(*(column[:found].copy() for column in columns)))
+        return Pairs.concatenate(parts)
+
     def counts(self, row: npt.NDArray[np.int64], column: npt.NDArray[np.int64]) -> Pairs:
         """See Store."""
         n = self.agreements[row, column].astype(np.int64)
@@ -121,6 +137,40 @@ class DenseStore:
         self._agreements[rows, columns] = agreements
         self._opportunities[rows, column] = opportunities
 
+    def part(self, rows: Sequence[int], columns: Sequence[int]) -> State:
+        """See Store."""
+        w, taken = self._windows, np.ix_(rows, columns)
+        agreements = self._by_pair()[taken[0], :, taken[1], :].transpose(0, 2, 1, 3)
+        opportunities = self.opportunities.reshape(-1, w, self._columns)[taken[0], :, taken[1]]
+        return {
+            "agreements": agreements.reshape(len(rows) * w, len(columns) * w),
+            "opportunities": opportunities.transpose(0, 2, 1).reshape(len(rows) * w, len(columns)),
+        }
+
+    def join(self, parts: Sequence[Part]) -> None:
+        """See Store."""
+        w = self._windows
+        for rows, columns, state in parts:
+            agreements, opportunities = _counts_of(state)
+            if agreements.shape != (len(rows) * w, len(columns) * w):
+                raise ValueError(f"counts of {agreements.shape} for {len(rows)} by {len(columns)} cameras")
+            if opportunities.max(initial=0) > np.iinfo(self._opportunities.dtype).max:
+                if self.policy == "byte":
+                    raise ValueError(f"a count of {opportunities.max()} in byte policy")
+                self._widen()
+            by_pair = agreements.reshape(len(rows), w, len(columns), w).transpose(0, 2, 1, 3)
+            # Pages of pairs that never agreed stay untouched.
+            row, column = np.nonzero(by_pair.any(axis=(2, 3)))
+            mine, other = np.asarray(rows)[row], np.asarray(columns)[column]
+            self._by_pair()[mine, :, other, :] = by_pair[row, column]
+            places = np.ix_(rows, columns)
+            view = self.opportunities.reshape(-1, w, self._columns)
+            view[places[0], :, places[1]] = opportunities.reshape(len(rows), w, -1).transpose(0, 2, 1)
+
+    def _by_pair(self) -> Counts:
+        """N, (row cameras, windows, column cameras, windows)."""
+        return self.agreements.reshape(-1, self._windows, self._columns, self._windows)
+
     def _slices(self, row: int, column: int) -> tuple[slice, slice]:
         w = self._windows
         return slice(row * w, (row + 1) * w), slice(column * w, (column + 1) * w)
@@ -131,9 +181,7 @@ class DenseStore:
 
     def load(self, state: State) -> None:
         """See Store."""
-        if set(state) != {"agreements", "opportunities"}:
-            raise ValueError(f"a state of {', '.join(sorted(state))} is not one of a matrix")
-        agreements, opportunities = state["agreements"], state["opportunities"]
+        agreements, opportunities = _counts_of(state)
         if agreements.shape != self.agreements.shape or opportunities.shape != self._opportunities.shape:
             raise ValueError(f"counts of {agreements.shape}, not {self.agreements.shape}")
         if agreements.dtype != opportunities.dtype or (agreements.dtype == np.uint8) != (
@@ -144,3 +192,9 @@ class DenseStore:
         self._agreements = aligned_zeros((len(agreements), self._batch.padded_columns), agreements.dtype)
         self._agreements[:, : agreements.shape[1]] = agreements
         self._opportunities = opportunities.copy()
+
+
+def _counts_of(state: State) -> tuple[Counts, Counts]:
+    if set(state) != {"agreements", "opportunities"}:
+        raise ValueError(f"a state of {', '.join(sorted(state))} is not one of a matrix")
+    return state["agreements"], state["opportunities"]

@@ -12,12 +12,15 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sdist_ray.exclusion.evidence import Evidence, PaddedTicks
+from sdist_ray.exclusion.events import Events, PaddedTicks
+from sdist_ray.exclusion.evidence import Evidence
+from sdist_ray.exclusion.following import Criterion, Known, enough
 from sdist_ray.exclusion.misses import count_pairs
+from sdist_ray.exclusion.parts import join_evidence, part_of_evidence
 from sdist_ray.exclusion.regions import WORD_BITS, Regions, make_regions
 from sdist_ray.exclusion.search import COLUMN, ROW, Ints, Search, grouped
 from sdist_ray.exclusion.sizing import choose_regions
-from sdist_ray.exclusion.store import Counts, Pairs, State, TileRange
+from sdist_ray.exclusion.store import Counts, Pairs, Part, State, TileRange
 from sdist_ray.occupancy.padding import Padding
 
 
@@ -43,7 +46,7 @@ class IndexedStore:
         self._roles[self._row_camera] |= ROW
         self._roles[self._column_camera] |= COLUMN
         self.evidence = Evidence(padding, len(cameras), self._row_camera, self._column_camera, recent)
-        self._followed: tuple[int, int, Pairs] | None = None
+        self._known: Known | None = None
         self._regions: Regions | None = None
         self._sized_ticks = 0
 
@@ -65,31 +68,33 @@ class IndexedStore:
         search = Search(self.evidence.events(), self._roles, self._sized(least), least, threads)
         return self._in_tile(search.run())
 
-    def follow(self, least: Ints, threads: int = 1) -> Pairs:
-        """Links for a run that does not end, at a cost that stays in proportion to its events.
+    def follow(self, criterion: Criterion, threads: int = 1) -> Pairs:
+        """Links for a run that does not end, at a cost that stays in proportion to what is new.
 
-        What the last search found is counted anew and is exact. What it did not find is looked for in the
-        next search, which is due when there is twice the evidence, or (where only recent ranges count) when
-        all of it has been replaced. So all searches of a run together cost about twice what the last does.
+        What the last search found is exact: it is counted on with the ranges since. What it did not find is
+        looked for in the next search, see Known.
         """
-        added, ticks = self.evidence.added, self.evidence.ticks // self.evidence.padding.clock.range_ticks
-        if self._followed is None or added - self._followed[0] >= self._followed[1]:
-            self._followed = added, ticks, self.pairs(least, threads)
-            return self._followed[2]
-        known = self._followed[2]
-        forth, back = self.counts(known.row, known.column), self._counts_back(known)
-        passes = (forth.agreements >= least[forth.opportunities]) & (
-            back.agreements >= least[back.opportunities]
-        )
-        fields = (
-            known.row,
-            known.column,
-            forth.agreements,
-            forth.opportunities,
-            back.agreements,
-            back.opportunities,
-        )
-        return Pairs(*(field[passes] for field in fields))
+        evidence, known = self.evidence, self._known
+        if known is None or known.criterion != criterion or known.is_due(evidence):
+            # What is forgotten from now on is there to be taken off, until the next search.
+            evidence.held = enough(evidence.keep) if evidence.keep else 0
+            found = self.pairs(criterion.least(self.most_opportunities()), threads)
+            self._known = Known.of(found, criterion, evidence)
+            return found
+        # Ranges that count no longer, and those that do so now.
+        for sign, first, stop in (
+            (-1, known.first, evidence.forgotten),
+            (1, known.end, evidence.added),
+        ):
+            if first < stop:
+                self._count_on(known, evidence.between(first, stop), sign)
+        known.first, known.end = evidence.forgotten, evidence.added
+        return known.passing()
+
+    def _count_on(self, known: Known, events: Events, sign: int) -> None:
+        i, j = self._places(known.row.astype(np.int64), known.column.astype(np.int64))
+        for at, (one, other) in enumerate(((i, j), (j, i))):
+            known.counts[2 * at : 2 * at + 2] += sign * np.array(self._count(one, other, events), np.int32)
 
     def _sized(self, least: Ints) -> Regions:
         """The regions to search with, chosen anew when there is twice the evidence."""
@@ -124,12 +129,7 @@ class IndexedStore:
 
     def counts(self, row: Ints, column: Ints) -> Pairs:
         """See Store."""
-        return Pairs(row, column, *self._count(*self._places(row, column)))
-
-    def _counts_back(self, pairs: Pairs) -> Pairs:
-        """N and O of (column, row)."""
-        i, j = self._places(pairs.row, pairs.column)
-        return Pairs(pairs.column, pairs.row, *self._count(j, i))
+        return Pairs(row, column, *self._count(*self._places(row, column), self.evidence.events()))
 
     def _places(self, row: Ints, column: Ints) -> tuple[Ints, Ints]:
         """Rows and columns of the tile as windows of the store's cameras."""
@@ -137,9 +137,9 @@ class IndexedStore:
         i = self._row_camera[row // w].astype(np.int64) * w + row % w
         return i, self._column_camera[column // w].astype(np.int64) * w + column % w
 
-    def _count(self, i: Ints, j: Ints) -> tuple[Ints, Ints]:
+    def _count(self, i: Ints, j: Ints, events: Events) -> tuple[Ints, Ints]:
         """N and O of pairs of the store's windows."""
-        events, w = self.evidence.events(), self._windows
+        w = self._windows
         regions = make_regions(events.padding.grid, WORD_BITS)
         padded = PaddedTicks(events, regions)
         n, o = np.zeros_like(i), np.zeros_like(i)
@@ -158,10 +158,29 @@ class IndexedStore:
         """See Store."""
         raise NotImplementedError("the indexed store keeps events, which belong to no pair of cameras")
 
+    def part(self, rows: Sequence[int], columns: Sequence[int]) -> State:
+        """See Store."""
+        cameras = [*self._row_camera[list(rows)].tolist(), *self._column_camera[list(columns)].tolist()]
+        return part_of_evidence(self.evidence.state(), list(dict.fromkeys(cameras)), self._windows)
+
+    def join(self, parts: Sequence[Part]) -> None:
+        """See Store; of a tile of cameras against themselves.
+
+        Pairs that were not together count from the range on from which both bring evidence.
+        """
+        numbered = [
+            (list(dict.fromkeys([*self._row_camera[list(rows)], *self._column_camera[list(columns)]])), state)
+            for rows, columns, state in parts
+        ]
+        evidence = self.evidence
+        self._known = None
+        evidence.load(join_evidence(numbered, evidence.cameras, evidence.padding, evidence.keep))
+
     def state(self) -> State:
         """See Store."""
         return self.evidence.state()
 
     def load(self, state: State) -> None:
         """See Store."""
+        self._known = None
         self.evidence.load(state)

@@ -254,3 +254,62 @@ def find_pairs(agreements, opportunities, windows, least, first_row, row, column
                     o[found] = opportunity
                     found += 1
     return found, opportunities.shape[0]
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def find_mutual_pairs(  # type: ignore[no-untyped-def]
+    agreements, opportunities, windows, least, first, row, column, n, o, n_back, o_back
+):
+    """The pairs with N at least ``least[O]`` in both directions, where rows and columns are the same cameras.
+
+    Two cameras' counts of each other are looked at together: what is read of one direction is near what is
+    read of the other.
+
+    Args:
+        agreements: N, unsigned (cameras * windows, columns or more).
+        opportunities: O, unsigned (cameras * windows, cameras).
+        windows: windows per camera.
+        least: int64 (greatest O + 1,), at least 1.
+        first: number of the pair of cameras to begin with: that of (a, b), a < b, is b * (b - 1) / 2 + a.
+        row, column, n, o, n_back, o_back: int64 (room,), written; row < column, and the counts of (column,
+            row) come back. Room for at least windows * windows.
+
+    Returns:
+        How many were found, and the pair of cameras to go on from; the number of such pairs at the end.
+    """
+    found = 0
+    cameras = opportunities.shape[1]
+    pair = 0
+    for b in range(1, cameras):
+        if pair + b <= first:
+            pair += b
+            continue
+        for a in range(b):
+            pair += 1
+            if pair <= first:
+                continue
+            if found + windows * windows > row.shape[0]:
+                return found, pair - 1
+            for j in range(b * windows, (b + 1) * windows):
+                opportunity_back = np.int64(opportunities[j, a])
+                enough_back = least[opportunity_back]
+                if enough_back > opportunity_back:
+                    continue
+                counts = agreements[j, a * windows : (a + 1) * windows]
+                most = np.int64(0)
+                for k in range(windows):
+                    most = max(most, np.int64(counts[k]))
+                if most < enough_back:
+                    continue
+                for k in range(windows):
+                    if np.int64(counts[k]) < enough_back:
+                        continue
+                    i = a * windows + k
+                    count, opportunity = np.int64(agreements[i, j]), np.int64(opportunities[i, b])
+                    if count < least[opportunity]:
+                        continue
+                    row[found], column[found] = i, j
+                    n[found], o[found] = count, opportunity
+                    n_back[found], o_back[found] = counts[k], opportunity_back
+                    found += 1
+    return found, cameras * (cameras - 1) // 2

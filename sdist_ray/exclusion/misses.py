@@ -19,6 +19,28 @@ TOGETHER = 64
 """Rows that are fetched together."""
 
 
+@numba.njit(inline="always", nogil=True)
+def _miss(alive, missed, p0, p1, p2, p3, planes, digits):  # type: ignore[no-untyped-def]
+    """Count the windows that miss a tick: four digits straight on, the higher ones are seldom reached.
+
+    Returns:
+        The windows that have had no more than they may, and the four digits.
+    """
+    c0 = alive & missed
+    c1 = p0 & c0
+    c2 = p1 & c1
+    c3 = p2 & c2
+    carry = p3 & c3
+    p0, p1, p2, p3 = p0 ^ c0, p1 ^ c1, p2 ^ c2, p3 ^ c3
+    digit = 4
+    while carry and digit < digits:
+        both = planes[digit] & carry
+        planes[digit] ^= carry
+        carry = both
+        digit += 1
+    return alive & ~carry, p0, p1, p2, p3
+
+
 @numba.njit(nogil=True, boundscheck=False)
 def _count_misses(  # type: ignore[no-untyped-def]
     ticks, start, stop, heads, head, padded, word, spare, shift, alive, planes
@@ -48,27 +70,19 @@ def _count_misses(  # type: ignore[no-untyped-def]
     p0, p1 = np.uint64(0) - np.uint64(preset & 1), np.uint64(0) - np.uint64((preset >> 1) & 1)
     p2, p3 = np.uint64(0) - np.uint64((preset >> 2) & 1), np.uint64(0) - np.uint64((preset >> 3) & 1)
     alive <<= shift
-    for k in range(start, stop):
-        # Four digits in registers, straight on; the higher ones are seldom reached.
-        tick = heads[head, k - start] if k - start < HEAD else ticks[k]
-        c0 = alive & ~padded[word, tick]
-        c1 = p0 & c0
-        p0 ^= c0
-        c2 = p1 & c1
-        p1 ^= c1
-        c3 = p2 & c2
-        p2 ^= c2
-        carry = p3 & c3
-        p3 ^= c3
-        digit = 4
-        while carry and digit < digits:
-            both = planes[digit] & carry
-            planes[digit] ^= carry
-            carry = both
-            digit += 1
-        alive &= ~carry
+    # Unsigned indices: any others are first looked at for being negative.
+    row, word = np.uintp(head), np.uintp(word)
+    for k in range(np.uintp(min(HEAD, stop - start))):
+        missed = ~padded[word, np.uintp(heads[row, k])]
+        alive, p0, p1, p2, p3 = _miss(alive, missed, p0, p1, p2, p3, planes, digits)
         if alive == 0:
             break
+    if alive != 0:
+        for k in range(np.uintp(start + HEAD), np.uintp(stop)):
+            missed = ~padded[word, np.uintp(ticks[k])]
+            alive, p0, p1, p2, p3 = _miss(alive, missed, p0, p1, p2, p3, planes, digits)
+            if alive == 0:
+                break
     planes[0], planes[1], planes[2], planes[3] = p0, p1, p2, p3
     return alive >> shift, digits, preset
 

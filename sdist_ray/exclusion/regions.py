@@ -6,6 +6,7 @@ region is a run of bits in one word, and "is anything in this region occupied" i
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,7 @@ class Regions:
         return int(self.near.shape[1])
 
 
+@functools.cache
 def make_regions(grid: Grid, most_windows: int) -> Regions:
     """Cut a grid into rectangles of at most ``most_windows`` windows (and 64), as square as may be."""
     width, height = _rectangle(grid, min(most_windows, WORD_BITS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from sdist_ray.exclusion.batch import Batch, BatchEvidence
 from sdist_ray.exclusion.kernels import find_pairs
 from sdist_ray.exclusion.packing import are_packed
 from sdist_ray.exclusion.pool import RowPool
-from sdist_ray.exclusion.store import POLICIES, Counts, Pairs, State, TileRange
+from sdist_ray.exclusion.store import POLICIES, Counts, Pairs, Part, State, TileRange
 from sdist_ray.exclusion.vector import aligned_zeros
 
 HOT_BYTES = 64 << 20
@@ -257,6 +257,40 @@ class RleStore:
         self._most = max(self._most, most)
         self._put(rows, o, n)
         self._pool.compact()
+
+    def part(self, rows: Sequence[int], columns: Sequence[int]) -> State:
+        """See Store."""
+        part = RleStore(len(rows), len(columns), self._windows, self.policy)
+        theirs, windows = self._windows_of(rows), self._windows_of(columns)
+        for places in self._groups(np.arange(len(theirs))):
+            whole, agreements = self._unpacked(theirs[places])
+            opportunities = whole.take(columns, axis=1)
+            seen = np.flatnonzero(opportunities.any(axis=1))
+            taken = agreements[seen].take(windows, axis=1)
+            part._pool.put(places[seen], opportunities[seen], taken)
+        part._most = self._most
+        return part.state()
+
+    def join(self, parts: Sequence[Part]) -> None:
+        """See Store."""
+        for rows, columns, state in parts:
+            part = RleStore(len(rows), len(columns), self._windows, self.policy)
+            part.load(state)
+            self._most = max(self._most, part._most)
+            if self._most > np.iinfo(self._dtype).max:
+                self._widen()
+            mine, windows = self._windows_of(rows), self._windows_of(columns)
+            for places in self._groups(np.flatnonzero(part._pool.size > 0)):
+                o, n = part._unpacked(places)
+                opportunities, agreements = self._unpacked(mine[places])
+                opportunities[:, columns] = o
+                agreements[:, windows] = n[:, : len(windows)]
+                self._put(mine[places], opportunities, agreements)
+        self._pool.compact()
+
+    def _windows_of(self, cameras: Sequence[int]) -> Rows:
+        first = np.asarray(cameras, dtype=np.int64)[:, None] * self._windows
+        return (first + np.arange(self._windows)).reshape(-1)
 
     def _place(self, row: int, column: int) -> tuple[Rows, slice]:
         w = self._windows

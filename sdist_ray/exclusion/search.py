@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from sdist_ray.exclusion.evidence import Events, PaddedTicks
+from sdist_ray.exclusion.events import Events, PaddedTicks
 from sdist_ray.exclusion.misses import check_back, check_forth, group
 from sdist_ray.exclusion.reach import any_row, reaching_rows, region_misses, rows_that_reach, transpose
 from sdist_ray.exclusion.regions import Regions
@@ -29,8 +29,6 @@ MOST_REACHING = 1 << 22
 """Rows and regions that are kept before they are looked at."""
 HUGE_PAGES = 1 << 19
 """Words from which on NumPy asks for huge pages."""
-ODD_LINES = 72
-"""Words, nine cache lines."""
 ROW, COLUMN = 1, 2
 ALL = ~np.uint64(0)
 Ints = npt.NDArray[np.int64]
@@ -53,7 +51,7 @@ class Search:
         self._spare = spare_misses(np.diff(self._starts), least)
         self._kept = threading.local()
         total = len(roles) * regions.count
-        block_regions = BLOCK_REGIONS if total > 8 * BLOCK_REGIONS else BLOCK_REGIONS // 2
+        block_regions = BLOCK_REGIONS if total > 4 * BLOCK_REGIONS else BLOCK_REGIONS // 2
         per_block = max(1, block_regions // regions.count)
         edges = [0, *(np.flatnonzero(np.diff(roles)) + 1).tolist(), len(roles)]
         self._blocks = [
@@ -154,9 +152,9 @@ class Search:
         regions, block_a, block_b = self._regions, self._blocks[a], self._blocks[b]
         forth, steps = self._reach("forth", block_a, bits[b])
         back, more = (forth, 0) if a == b else self._reach("back", block_b, bits[a])
-        some = self._scratch("some", len(back), 64 * bits.shape[2])
+        some = self._scratch("some", 64 * bits.shape[2], bits.shape[2])
         any_row(back, block_b[1] - block_b[0], self._windows, regions.first, regions.size, some)
-        turned = self._scratch("turned", some.shape[1] // 64, some.shape[0] * 64)
+        turned = self._scratch("turned", *some.shape)
         transpose(some, turned)
         total: int = reaching_rows(
             block_a[0], block_a[1] - block_a[0], block_b[0], block_b[1] - block_b[0], self._roles,
@@ -194,8 +192,7 @@ class Search:
 
     def _reach(self, way: str, block: tuple[int, int], bits: Words) -> tuple[Words, int]:
         rows = (np.arange(*block)[:, None] * self._windows + self._regions.order).reshape(-1)
-        # Words of one row must not share a set of the cache, as they would at a stride of whole pages.
-        passed = self._scratch(f"passed {way}", bits.shape[1], len(rows) + ODD_LINES)
+        passed = self._scratch(f"passed {way}", len(rows), bits.shape[1])
         steps = rows_that_reach(self._starts, self._ticks, self._spare, rows, bits, passed)
         return passed, steps
 

@@ -9,18 +9,18 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sdist_ray.exclusion.evidence import Events
+from sdist_ray.exclusion.events import Events
 from sdist_ray.exclusion.regions import Regions, make_regions
 from sdist_ray.exclusion.search import Search, spare_misses
 
 SAMPLE_CAMERAS = 65
 REGIONS = (2, 4, 6, 9, 12, 18, 27, 54)
 """Regions per camera that are tried, roughly."""
-STEPS_PER_ROW = 12
-"""What it costs to look at a row's windows of one region, in steps (measured: 0.25 us and 20 ns)."""
-STEPS_PER_MISS = 0.5
+STEPS_PER_ROW = 16
+"""What it costs to look at a row's windows of one region, in steps (measured: 0.25 us and 15 ns)."""
+STEPS_PER_MISS = 0.7
 """And for every miss that the row may have."""
-TICKS_PER_STEP = 2
+TICKS_PER_STEP = 1.5
 """Words of regions that are made in the time of a step (measured: 64 regions of one tick in 10 ns)."""
 
 

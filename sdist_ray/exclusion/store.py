@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -73,26 +73,37 @@ class Selection:
 
     Attributes:
         places: where each is in the network; a slice, which copies nothing, where they are a run of it.
-        numbers: int32 (network cameras,), a camera's place in the selection, -1 where it has none.
-        everything: it is the whole network, in its own order.
+        cameras: of the network.
     """
 
     places: npt.NDArray[np.intp] | slice
-    numbers: npt.NDArray[np.int32]
-    everything: bool
+    cameras: int
 
     @classmethod
     def of(cls, cameras: Sequence[str], network: Sequence[str]) -> Selection:
         """Find the cameras in the network; those that it does not have (any more) are left out."""
-        where = {camera: place for place, camera in enumerate(network)}
-        numbers = np.full(len(network), -1, dtype=np.int32)
-        for number, camera in enumerate(cameras):
-            if camera in where:
-                numbers[where[camera]] = number
-        places = np.array([where.get(camera, -1) for camera in cameras], dtype=np.intp)
-        if len(places) and places[0] >= 0 and (np.diff(places) == 1).all():
-            return cls(slice(int(places[0]), int(places[-1]) + 1), numbers, len(places) == len(network))
-        return cls(places, numbers, False)
+        return cls.where(cameras, {camera: place for place, camera in enumerate(network)})
+
+    @classmethod
+    def where(cls, cameras: Sequence[str], places: Mapping[str, int]) -> Selection:
+        """The same, where the place of every camera of the network is known."""
+        found = np.array([places.get(camera, -1) for camera in cameras], dtype=np.intp)
+        if len(found) and found[0] >= 0 and (np.diff(found) == 1).all():
+            return cls(slice(int(found[0]), int(found[-1]) + 1), len(places))
+        return cls(found, len(places))
+
+    @property
+    def everything(self) -> bool:
+        """Whether it is the whole network, in its own order."""
+        return isinstance(self.places, slice) and self.places == slice(0, self.cameras)
+
+    @functools.cached_property
+    def numbers(self) -> npt.NDArray[np.int32]:
+        """int32 (network cameras,), a camera's place in the selection, -1 where it has none."""
+        numbers = np.full(self.cameras, -1, dtype=np.int32)
+        places = np.arange(self.cameras)[self.places] if isinstance(self.places, slice) else self.places
+        numbers[places[places >= 0]] = np.flatnonzero(places >= 0)
+        return numbers
 
     def occupied(self, words: SparseWords, windows: int) -> SparseWords:
         """The selected cameras' sparse words."""
@@ -110,21 +121,29 @@ class Selection:
 class TileRange:
     """A range as the cameras of one tile saw it."""
 
-    def __init__(self, padded: PaddedRange, rows: Selection, columns: Selection) -> None:
+    def __init__(
+        self, padded: PaddedRange, rows: Selection, columns: Selection, occupied: SparseWords | None = None
+    ) -> None:
+        """Of a range; ``occupied`` is x of the rows and of the columns where these are the same."""
         self.index = padded.index
         self.padding = padded.padding
         self._whole = padded
         self._rows = rows
         self._columns = columns
+        self._occupied = occupied
 
     @functools.cached_property
     def row_occupied(self) -> SparseWords:
         """x of the row cameras."""
+        if self._occupied is not None:
+            return self._occupied
         return self._rows.occupied(self._whole.occupied, self.padding.grid.windows)
 
     @functools.cached_property
     def column_occupied(self) -> SparseWords:
         """x of the column cameras."""
+        if self._rows is self._columns:
+            return self.row_occupied
         return self._columns.occupied(self._whole.occupied, self.padding.grid.windows)
 
     @functools.cached_property
@@ -135,6 +154,8 @@ class TileRange:
     @functools.cached_property
     def column_padded(self) -> Words:
         """y of the column cameras, uint64 (column cameras, windows)."""
+        if self._rows is self._columns:
+            return self.row_padded
         return self._columns.words(self._whole.padded)
 
     @functools.cached_property
@@ -145,7 +166,22 @@ class TileRange:
     @functools.cached_property
     def column_countable(self) -> Words:
         """r of the column cameras, uint64 (column cameras,)."""
+        if self._rows is self._columns:
+            return self.row_countable
         return self._columns.words(self._whole.countable)
+
+
+class Part(NamedTuple):
+    """What was counted elsewhere of some of a store's rows against some of its columns.
+
+    Attributes:
+        rows, columns: cameras, as the store numbers them.
+        state: of a store of these alone.
+    """
+
+    rows: Sequence[int]
+    columns: Sequence[int]
+    state: State
 
 
 class Store(Protocol):
@@ -191,6 +227,21 @@ class Store(Protocol):
         Raises:
             ValueError: other shapes, or counts that this store cannot hold.
             NotImplementedError: as for cut.
+        """
+        ...
+
+    def part(self, rows: Sequence[int], columns: Sequence[int]) -> State:
+        """A copy of what it has of some rows against some columns, as the state of a store of these alone.
+
+        Where events are kept, those of these rows and columns, each camera once, and in that order.
+        """
+        ...
+
+    def join(self, parts: Sequence[Part]) -> None:
+        """Put parts, of different pairs of cameras, in place of what is there: nothing yet.
+
+        Raises:
+            ValueError: counts that this store cannot hold, or parts of other stores.
         """
         ...
 

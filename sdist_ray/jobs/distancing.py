@@ -17,9 +17,12 @@ from sdist_ray.cameras.camera import Camera, without_credentials
 from sdist_ray.detection.foreground import ForegroundSettings
 from sdist_ray.errors import InputError
 from sdist_ray.jobs.console import progress, say
+from sdist_ray.jobs.fused_tables import found_by_all, fuse_run, fusion_summary, write_tables
+from sdist_ray.jobs.fusing import Network
+from sdist_ray.jobs.fusion_plan import plan_fusion
 from sdist_ray.jobs.host import Host, host
 from sdist_ray.jobs.outputs import make_folder, write_json, write_text
-from sdist_ray.jobs.people import place_files, remove_others, write_groups, write_people, write_violations
+from sdist_ray.jobs.people import place_files, remove_others
 from sdist_ray.jobs.sources import find_videos
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.report.distancing_page import write_distancing_report
@@ -43,8 +46,9 @@ def run(settings: DistancingJob, config: str) -> None:
         cameras, _ = find_videos(settings.source, settings.cameras, fps, Grid(), folder, where)
         work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder)).absolute()
         stack.callback(shutil.rmtree, work, ignore_errors=True)
+        cameras, views = plan_fusion(cameras, settings.distancing)
         processing = time.time()
-        watch = stack.enter_context(_watch(settings, cameras, where, work))
+        watch = stack.enter_context(_watch(settings, cameras, where, work, views is not None))
         for warning in _warnings(watch.where):
             say(warning)
         interrupt: BaseException | None = None
@@ -64,11 +68,10 @@ def run(settings: DistancingJob, config: str) -> None:
         placed = {watched.camera: place_files(folder, watched, number, watch) for watched, number in results}
     remove_others(folder, [path for paths in placed.values() for path in paths.values()])
     watched_all = [watched for watched, _ in results]
-    write_people(folder / "people.parquet", [placed[w.camera].pop("people", None) for w in watched_all])
-    write_violations(folder, watched_all)
-    write_groups(folder / "groups.parquet", watched_all)
+    network = fuse_run(settings, views, watched_all, placed, folder)
+    write_tables(settings, folder, watched_all, placed, network, cameras)
     write_text(folder / "config.yaml", config)
-    summary = _summary(settings, watched_all, placed, watch.where, seconds)
+    summary = _summary(settings, watched_all, placed, watch.where, seconds, network)
     summary |= {"started": start, "interrupted": interrupt is not None, "seconds": time.time() - start}
     write_json(folder / "summary.json", summary)
     page = write_distancing_report(folder)
@@ -80,7 +83,9 @@ def run(settings: DistancingJob, config: str) -> None:
 
 
 @contextlib.contextmanager
-def _watch(settings: DistancingJob, cameras: list[Camera], where: Host, work: Path) -> Iterator[Any]:
+def _watch(
+    settings: DistancingJob, cameras: list[Camera], where: Host, work: Path, sightings: bool
+) -> Iterator[Any]:
     """The workers, wherever they are, for as long as the block runs."""
     watch: Any
     if where.kind == "ray":
@@ -88,10 +93,10 @@ def _watch(settings: DistancingJob, cameras: list[Camera], where: Host, work: Pa
 
         workers, share = _workers(settings, len(cameras))
         # A worker's detector runs on the CPUs that the worker was given.
-        plan = _plan(settings, max(1, int(share.num_cpus)))
+        plan = replace(_plan(settings, max(1, int(share.num_cpus))), sightings=sightings)
         watch = RayWatch(plan, cameras, workers, share)
     else:
-        plan = _plan(settings, os.cpu_count() or 1)
+        plan = replace(_plan(settings, os.cpu_count() or 1), sightings=sightings)
         watch = LocalWatch(plan, cameras, work)
     try:
         yield watch
@@ -192,10 +197,12 @@ def _summary(
     placed: dict[str, dict[str, str]],
     where: list[dict[str, Any]],
     seconds: float,
+    network: Network | None,
 ) -> dict[str, Any]:
     frames = sum(watched.frames for watched in results)
-    severities = [severity for watched in results for severity in watched.severities]
-    violations = [violation for watched in results for violation in watched.violations]
+    found = found_by_all(results, network)
+    severities = [severity for _, severity, _, _ in found]
+    violations = [violation for violation, _, _, _ in found]
     device = sorted({place["device"] for place in where})
     backend = sorted({place["backend"] for place in where})
     model = getattr(settings.detector, "model", None)
@@ -219,6 +226,7 @@ def _summary(
             "seconds": sum(violation.duration_s for violation in violations),
             "by_severity": {name: severities.count(name) for name in ("brief", "long", "serious")},
         },
+        "fusion": None if network is None else fusion_summary(network),
         "cameras": [_entry(watched, placed[watched.camera]) for watched in results],
     }
 
@@ -250,7 +258,9 @@ def _entry(watched: Watched, placed: dict[str, str]) -> dict[str, Any]:
 
 def _tell(folder: Path, page: Path, summary: dict[str, Any]) -> None:
     good = sum(entry["status"] == "ok" for entry in summary["cameras"])
-    people = sum(entry["people"] for entry in summary["cameras"])
+    fusion = summary["fusion"] or {"cameras": [], "people": 0}
+    alone = [entry for entry in summary["cameras"] if entry["camera"] not in fusion["cameras"]]
+    people = fusion["people"] + sum(entry["people"] for entry in alone)
     found = summary["violations"]
     print(
         f"{good} of {len(summary['cameras'])} cameras, {people} people, {found['count']} violations "

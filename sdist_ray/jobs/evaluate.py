@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sdist_ray.cameras.described import read_cameras
@@ -41,6 +42,9 @@ def evaluate(folder: Path, truth: Truth, settings: EvaluateJob) -> dict[str, Any
     links = read_table(folder / "links.parquet", ("camera_a", "window_a", "camera_b", "window_b"))
     visited = read_table(folder / "windows.parquet", ("camera", "window", "occupied_ticks"))
     edges = read_table(folder / "edges.parquet", ("camera_a", "camera_b"))
+    if "kind" in edges.column_names:
+        # Who walks between two cameras says nothing of what they share.
+        edges = edges.filter(pc.equal(edges["kind"], "overlap"))
     overlap, shared = truth
     ids = sorted(set(visited["camera"].to_pylist()))
     # Cameras that the truth does not speak of cannot be judged.

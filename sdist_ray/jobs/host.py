@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from sdist_ray.cameras.camera import Camera
+from sdist_ray.coordinator.live import Timing
+from sdist_ray.exclusion.tile import Counting
+from sdist_ray.runtime.base import Keeping
+from sdist_ray.runtime.feeds import NetworkSpec
+from sdist_ray.runtime.health import NetworkHealth
+from sdist_ray.runtime.live.local import LocalLiveNetwork
+from sdist_ray.runtime.live.network import LiveNetwork
 from sdist_ray.runtime.local import LocalNetwork
 from sdist_ray.runtime.memory import free_memory
-from sdist_ray.runtime.network import Network
+from sdist_ray.runtime.network import Network, Tally
+
+
+class Metrics(Protocol):
+    """Where figures are published for others to watch."""
+
+    def publish(self, health: NetworkHealth) -> None:
+        """Make this what they see."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -26,6 +43,39 @@ class Host:
 
             return RayNetwork(*arguments)
         return LocalNetwork(*arguments)
+
+    def live_network(
+        self,
+        make_feed: Any,
+        network: NetworkSpec,
+        cameras: Sequence[Camera],
+        counting: Counting | None,
+        timing: Timing,
+        workers: int,
+        shards: int,
+        keeping: Keeping,
+        tally: Tally,
+        called: str,
+    ) -> LiveNetwork:
+        """A live network, ready to start; ``called`` is its name on a cluster."""
+        if self.kind == "ray":
+            from sdist_ray.runtime.ray.live_network import RayLiveNetwork
+
+            return RayLiveNetwork(
+                make_feed, network, cameras, counting, timing, workers, shards, keeping, tally, called
+            )
+        workers = workers or os.cpu_count() or 1
+        return LocalLiveNetwork(
+            make_feed, network, cameras, counting, timing, workers, shards, keeping, tally
+        )
+
+    def metrics(self) -> Metrics | None:
+        """For Prometheus; None where nothing could be asked for it."""
+        if self.kind == "ray":
+            from sdist_ray.runtime.ray.metrics import Metrics as RayMetrics
+
+            return RayMetrics()
+        return None
 
     def free_memory(self) -> list[int]:
         """Bytes that each machine has free."""

@@ -27,7 +27,8 @@ from sdist_ray.occupancy.block import Clock, Rows
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.recording import RecordingWriter, open_recording
 from sdist_ray.partition.memory import Demand, refuse_unless_fits
-from sdist_ray.partition.plan import plan_tiles
+from sdist_ray.partition.partitioning import place_groups
+from sdist_ray.partition.plan import PlannedTile, plan_tiles
 from sdist_ray.report.snapshots import write_snapshot
 from sdist_ray.runtime.base import FeedFactory, Keeping
 from sdist_ray.runtime.feeds import CameraReport, DetectionFeed, Feed, NetworkSpec, RecordingFeed
@@ -141,13 +142,13 @@ def run_network(
         workers = min(settings.runtime.workers or where.cpus, len(network.cameras))
     shards = settings.runtime.shards or 1
     if counting is not None:
-        _refuse_unless_fits(network, shards, counting, where)
+        refuse_unless_fits_here(network, shards, counting, where)
     with contextlib.ExitStack() as stack:
-        keeping = stack.enter_context(_keep(settings.runtime, Path(settings.output)))
+        keeping = stack.enter_context(keep_state(settings.runtime, Path(settings.output)))
         writer = None
         if recording is not None:
             writer = RecordingWriter(recording, network.cameras, network.grid, network.clock.fps)
-            stack.push(_keep_on_interrupt(writer))
+            stack.push(keep_on_interrupt(writer))
         update = stack.enter_context(progress("processing", None, "time ranges"))
 
         def on_progress(step: Progress) -> None:
@@ -158,7 +159,8 @@ def run_network(
                 writer.grow(tally.cameras)
                 writer.write(rows)
 
-        tally = Tally(network, on_rows, on_progress)
+        padding = None if counting is None else counting.padding
+        tally = Tally(network, on_rows, on_progress, padding)
         running = where.network(make_feed, network, counting, workers, shards, keeping, tally)
         stack.callback(running.close)
         running.run()
@@ -176,18 +178,22 @@ def run_network(
         yield outcome
 
 
-def _refuse_unless_fits(network: NetworkSpec, shards: int, counting: Counting, where: Host) -> None:
+def refuse_unless_fits_here(network: NetworkSpec, shards: int, counting: Counting, where: Host) -> None:
     """Raise InputError, with what would help, where the counts could not be held."""
     clock = network.clock
     demand = Demand(
         network.grid.windows, counting.policy, counting.padding.tolerance, clock.fps, clock.range_ticks
     )
     plan = plan_tiles(network.cameras, shards, counting.store)
+    if network.partitioning is not None:
+        groups = network.partitioning.groups
+        homes = place_groups(groups, shards)
+        plan = [PlannedTile(home, group, group) for home, group in zip(homes, groups, strict=True)]
     refuse_unless_fits(plan, counting.store, demand, where.free_memory(), where.kind == "ray")
 
 
 @contextlib.contextmanager
-def _keep(settings: RuntimeSettings, output: Path) -> Iterator[Keeping]:
+def keep_state(settings: RuntimeSettings, output: Path) -> Iterator[Keeping]:
     """Where a run writes down what it needs to go on after a loss; gone when the run has ended.
 
     In this process nothing is lost that a journal could bring back: there, snapshots are made only where a
@@ -214,7 +220,7 @@ def _keep(settings: RuntimeSettings, output: Path) -> Iterator[Keeping]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _keep_on_interrupt(writer: RecordingWriter) -> Any:
+def keep_on_interrupt(writer: RecordingWriter) -> Any:
     """An exit function: closes the recording at the end and on Ctrl-C, leaves nothing after an error."""
 
     def leave(kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:

@@ -17,8 +17,10 @@ import pyarrow.parquet as pq
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.visits import VisitCounter
 from sdist_ray.simulation.truth import GroundOverlap
+from sdist_ray.simulation.truth_transits import TrueTransits
 from sdist_ray.topology.graph import Edges, camera_graph
 from sdist_ray.topology.links import Links
+from sdist_ray.topology.transit.pairs import TransitPairs, add_to_graph
 
 EDGE_COLUMNS_LATER: Mapping[str, pa.DataType] = {
     "transit_mean_s": pa.float64(),
@@ -30,7 +32,7 @@ EDGE_COLUMNS_LATER: Mapping[str, pa.DataType] = {
     "homography": pa.list_(pa.float64()),
     "homography_error": pa.float64(),
 }
-"""Columns of edges.parquet that are null for plain overlaps."""
+"""Columns of edges.parquet that are null where nothing is known of them."""
 
 
 def make_folder(path: str) -> Path:
@@ -65,7 +67,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
-    write_whole(path, lambda partial: _write_bytes(partial, text.encode()))
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: object) -> None:
@@ -94,15 +96,20 @@ def write_links(path: Path, links: Links) -> None:
             "opportunities_ba": links.opportunities_ba,
             "exclusions_ab": links.exclusions_ab,
             "exclusions_ba": links.exclusions_ba,
+            "confidence": links.confidence,
         },
     )
 
 
-def write_graph(folder: Path, edges: Edges) -> None:
-    """edges.parquet, topology.graphml and topology.json."""
+def write_graph(
+    folder: Path, edges: Edges, most: int | None = None, transits: TransitPairs | None = None
+) -> None:
+    """edges.parquet, and topology.graphml and topology.json unless there are more than ``most`` edges."""
     nothing = {name: pa.nulls(len(edges), kind) for name, kind in EDGE_COLUMNS_LATER.items()}
-    write_table(
-        folder / "edges.parquet",
+    if edges.homography is not None:
+        nothing["homography"] = pa.array(edges.homography.tolist(), pa.list_(pa.float64()))
+        nothing["homography_error"] = pa.array(edges.homography_error, pa.float64())
+    table = pa.table(
         {
             "camera_a": _names(edges.cameras, edges.camera_a),
             "camera_b": _names(edges.cameras, edges.camera_b),
@@ -112,21 +119,51 @@ def write_graph(folder: Path, edges: Edges) -> None:
             **nothing,
         },
     )
+    if transits is not None and len(transits):
+        table = pa.concat_tables([table, transit_rows(transits)])
+    write_table(folder / "edges.parquet", dict(zip(table.column_names, table.columns, strict=True)))
+    if most is not None and len(edges) > most:
+        return
     graph = camera_graph(edges)
+    if transits is not None:
+        add_to_graph(graph, transits)
     write_whole(folder / "topology.graphml", lambda partial: nx.write_graphml(graph, partial))
     write_json(folder / "topology.json", nx.node_link_data(graph, edges="edges"))
 
 
+def transit_rows(pairs: TransitPairs) -> pa.Table:
+    """The rows of edges.parquet that are transits."""
+    nothing = {name: pa.nulls(len(pairs), kind) for name, kind in EDGE_COLUMNS_LATER.items()}
+    return pa.table(
+        {
+            "camera_a": pa.array(pairs.camera_a, pa.string()),
+            "camera_b": pa.array(pairs.camera_b, pa.string()),
+            "links": np.zeros(len(pairs), dtype=np.int64),
+            "score": pairs.confidence,
+            "kind": pa.array(["transit"] * len(pairs), pa.string()),
+            **nothing,
+            "transit_mean_s": pairs.mean_s,
+            "transit_p10_s": pairs.p10_s,
+            "transit_p90_s": pairs.p90_s,
+            "probability_ab": pairs.probability_ab,
+            "probability_ba": pairs.probability_ba,
+            "per_hour": pairs.per_hour,
+        }
+    )
+
+
 def write_windows(path: Path, cameras: Sequence[str], visits: VisitCounter) -> None:
     """windows.parquet: how often each window was occupied and visited, zeros included."""
-    count, windows = visits.visits.shape
+    # A network that runs has more cameras from one moment to the next.
+    occupied, seen = visits.occupied_ticks[: len(cameras)], visits.visits[: len(cameras)]
+    count, windows = min(occupied.shape, seen.shape)
     write_table(
         path,
         {
             "camera": _names(cameras, np.repeat(np.arange(count), windows)),
             "window": np.tile(np.arange(windows, dtype=np.uint16), count),
-            "occupied_ticks": visits.occupied_ticks.reshape(-1),
-            "visits": visits.visits.reshape(-1),
+            "occupied_ticks": occupied[:count].reshape(-1),
+            "visits": seen[:count].reshape(-1),
         },
     )
 
@@ -161,8 +198,29 @@ def write_truth(
     )
 
 
+def write_true_transits(folder: Path, cameras: Sequence[str], transits: TrueTransits) -> None:
+    """truth_transits.parquet: who truly walked between cameras that share no ground."""
+    write_table(
+        folder / "truth_transits.parquet",
+        {
+            "camera_from": _names(cameras, transits.source),
+            "camera_to": _names(cameras, transits.target),
+            "people": transits.people,
+            "parties": transits.parties,
+            "mean_s": transits.mean_s,
+            "p10_s": transits.p10_s,
+            "p90_s": transits.p90_s,
+        },
+    )
+
+
 def _names(cameras: Sequence[str], indices: npt.NDArray[Any]) -> pa.Array:
     return pa.array(cameras, pa.string()).take(pa.array(indices.astype(np.int64)))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all."""
+    write_whole(path, lambda partial: _write_bytes(partial, data))
 
 
 def _write_bytes(path: Path, data: bytes) -> None:

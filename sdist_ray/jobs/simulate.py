@@ -1,4 +1,4 @@
-"""sdist-ray simulate: a site's videos, recording and ground truth."""
+"""sdist-ray simulate: a site's videos, recording and ground truth, or a city's without the videos."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ import yaml
 from sdist_ray.cameras.camera import Camera
 from sdist_ray.jobs.console import progress, say
 from sdist_ray.jobs.host import Host, host
-from sdist_ray.jobs.outputs import make_folder, write_json, write_text, write_truth
+from sdist_ray.jobs.outputs import make_folder, write_json, write_text, write_true_transits, write_truth
+from sdist_ray.jobs.simulate_city import write_city
 from sdist_ray.occupancy.block import Rows
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.recording import RecordingWriter
 from sdist_ray.settings import SimulateJob
+from sdist_ray.settings_site import CitySettings, SiteSettings
 from sdist_ray.simulation.render import render_camera
 from sdist_ray.simulation.site import Observation, Site, SiteSpec, Walk, make_site, observe, walk
 from sdist_ray.simulation.truth import ground_overlap, joint_visits
+from sdist_ray.simulation.truth_transits import sharing_cameras, true_transits
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,18 @@ class RenderTask:
 
 
 def run(settings: SimulateJob, config: str) -> None:
-    """Simulate a site into the output folder."""
+    """Simulate a site or a city into the output folder."""
     folder = make_folder(settings.output)
-    spec = settings.site.spec(settings.fps)
     grid = Grid(settings.grid.columns, settings.grid.rows)
+    if isinstance(settings.site, CitySettings):
+        write_city(folder, settings.site, settings.fps, grid)
+    elif isinstance(settings.site, SiteSettings):
+        _simulate_site(folder, settings, settings.site.spec(settings.fps), grid)
+    write_text(folder / "config.yaml", config)
+    print(f"site: {folder}")
+
+
+def _simulate_site(folder: Path, settings: SimulateJob, spec: SiteSpec, grid: Grid) -> None:
     site = make_site(spec)
     say(f"simulating {spec.cameras} cameras, {spec.people} people, {spec.minutes:g} minutes")
     people = walk(site)
@@ -45,14 +56,14 @@ def run(settings: SimulateJob, config: str) -> None:
     if settings.video:
         with host(settings.runtime.kind) as where:
             render_videos(folder, site, where)
-    write_text(folder / "config.yaml", config)
-    print(f"site: {folder}")
 
 
 def write_site(folder: Path, site: Site, people: Walk, grid: Grid) -> None:
     """cameras.yaml and the ground truth."""
     overlap = ground_overlap(site.cameras, grid)
     write_truth(folder, site.camera_ids, overlap, joint_visits(site, people, overlap, grid))
+    sharing = sharing_cameras(overlap, len(site.cameras))
+    write_true_transits(folder, site.camera_ids, true_transits(site, people, sharing))
     cameras = [
         {
             "id": name,

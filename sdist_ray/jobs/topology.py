@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import resource
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from sdist_ray import __version__
 from sdist_ray.exclusion.tile import Counting
+from sdist_ray.jobs import topology_live
+from sdist_ray.jobs.changes import changes_of_recording, write_changes
 from sdist_ray.jobs.evaluate import evaluate, read_truth
+from sdist_ray.jobs.evidence import links_of
+from sdist_ray.jobs.ground_plane import agreeing_links, place_cameras, placed_edges, write_ground_links
+from sdist_ray.jobs.groups import chosen_strategy, in_groups, partition_entry, write_groups
 from sdist_ray.jobs.host import host
 from sdist_ray.jobs.network import (
     Inputs,
@@ -29,19 +34,25 @@ from sdist_ray.jobs.outputs import (
     write_text,
     write_windows,
 )
+from sdist_ray.jobs.transits import transits_of_recording, write_transits
 from sdist_ray.occupancy.padding import Padding
 from sdist_ray.report.page import write_report
 from sdist_ray.settings import EvaluateJob, TopologyJob
 from sdist_ray.topology.graph import Edges, camera_edges
-from sdist_ray.topology.links import Links, join_directed, mutual_links
+from sdist_ray.topology.links import Links
 
 
 def run(settings: TopologyJob, config: str) -> None:
     """Learn a network's activity topology."""
+    if settings.source.kind == "live":
+        topology_live.run(settings, config)
+        return
     start = time.time()
+    chosen_strategy(settings.partition)
     folder = make_folder(settings.output)
     with host(settings.runtime.kind) as where:
         inputs = find_inputs(settings, settings.exclusion.range_s, folder, where)
+        inputs = replace(inputs, network=in_groups(inputs.network, settings.partition))
         recording = None if inputs.recording else folder / "occupancy.parquet"
         processing = time.time()
         exclusion = settings.exclusion
@@ -52,13 +63,35 @@ def run(settings: TopologyJob, config: str) -> None:
         with run_network(settings, inputs, where, counting, recording) as outcome:
             links = _links(settings, inputs, outcome)
             seconds = time.time() - processing
-    edges = camera_edges(links, settings.topology.least_links)
+        placed = None
+        recorded = inputs.recording or folder / "occupancy.parquet"
+        if settings.topology.ground_plane.enabled:
+            placed = place_cameras(recorded, settings.topology.ground_plane, where)
+    if placed is None:
+        edges = camera_edges(links, settings.topology.least_links)
+    else:
+        links, edges = agreeing_links(placed, links), placed_edges(placed, links.cameras)
+        write_ground_links(folder / "ground_links.parquet", placed)
+    transits = changes = None
+    if outcome.network.tally.rows:
+        transits = transits_of_recording(settings.topology.transit, inputs.network, recorded, links, edges)
+        changes = changes_of_recording(settings, inputs.network, recorded)
     write_links(folder / "links.parquet", links)
-    write_graph(folder, edges)
+    write_graph(folder, edges, transits=None if transits is None else transits.pairs)
+    if transits is not None:
+        write_transits(folder / "transits.parquet", transits)
+    if changes is not None:
+        network = inputs.network
+        write_changes(folder / "changes.parquet", changes, network.cameras, network.clock.fps)
+    if outcome.network.tally.held is not None:
+        write_groups(folder / "groups.csv", outcome.network.tally.held.groups)
     write_windows(folder / "windows.parquet", inputs.network.cameras, outcome.network.tally.visits)
     write_snapshots(folder, outcome)
     write_text(folder / "config.yaml", config)
     summary = _summary(settings, inputs, outcome, links, edges, seconds)
+    summary["topology"]["transits"] = None if transits is None else len(transits.pairs)
+    summary["ground_plane"] = placed.entry() if placed is not None else None
+    summary["topology"]["changes"] = None if changes is None else len(changes)
     summary["started"] = start
     if inputs.truth is not None:
         truth = read_truth(inputs.truth / "truth_links.parquet")
@@ -74,7 +107,7 @@ def _links(settings: TopologyJob, inputs: Inputs, outcome: Outcome) -> Links:
     parts = outcome.network.directed_links(
         network.cameras, settings.topology.estimator, settings.topology.threshold
     )
-    return mutual_links(join_directed(parts), network.cameras, network.grid.windows)
+    return links_of(settings.topology, outcome.network.tally, parts, network.cameras, network.grid.windows)
 
 
 def _summary(
@@ -110,7 +143,9 @@ def _summary(
         "store": settings.exclusion.store,
         "estimator": settings.topology.estimator,
         "threshold": settings.topology.threshold,
+        "fdr": settings.topology.fdr,
         "least_links": settings.topology.least_links,
+        "partition": partition_entry(network, settings.partition.kind, tally),
         "camera_ticks": rows,
         "rates": {
             "processing_s": seconds,
@@ -132,8 +167,8 @@ def _tell(folder: Path, page: Path, summary: dict[str, Any]) -> None:
     good = sum(entry["status"] == "ok" for entry in summary["cameras"])
     print(
         f"{good} of {len(summary['cameras'])} cameras, {topology['links']} links, "
-        f"{topology['edges']} edges, {topology['components']} components, "
-        f"{summary['seconds']:.0f} s"
+        f"{topology['edges']} edges, {topology['transits'] or 0} transits, "
+        f"{topology['components']} components, {summary['seconds']:.0f} s"
     )
     for level, quality in summary.get("evaluation", {}).items():
         if level in ("windows", "cameras"):

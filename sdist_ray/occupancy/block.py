@@ -161,25 +161,30 @@ def _take_entries(
     return np.arange(int(lengths.sum())) + shift, new_ends
 
 
+Feet = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
+
 class BlockBuilder:
     """One camera's ticks on their way into ranges.
 
     Ticks come in ascending order. Where a camera is slower than the network, or its frames jitter, a
     frame stands for the ticks up to the next one, if that comes within ``hold_ticks``; a longer silence
     is unavailable.
+
+    Attributes:
+        hold_ticks: see above; may be changed as the camera's pace is learnt.
     """
 
     def __init__(self, camera: int, grid: Grid, clock: Clock, hold_ticks: int = 1) -> None:
         self._camera = camera
         self._grid = grid
         self._clock = clock
-        self._hold = hold_ticks
+        self.hold_ticks = hold_ticks
         self._last: int | None = None
-        self._last_windows: npt.NDArray[np.int64] | None = None
-        self._last_feet = (np.empty(0, np.float32), np.empty(0, np.float32))
+        self._last_feet: Feet | None = None
         self._ticks: list[int] = []
-        self._windows: list[npt.NDArray[np.int64]] = []
-        self._feet: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = []
+        # Whose windows they are in is asked for all ticks of a range together: for one it takes as long.
+        self._feet: list[Feet] = []
 
     @property
     def first_tick(self) -> int | None:
@@ -194,44 +199,41 @@ class BlockBuilder:
         foot_y: npt.NDArray[np.float32],
     ) -> None:
         """Add what was seen at a tick later than the last: foot points as fractions of the image."""
-        if self._last is not None and self._last_windows is not None:
-            gap = tick - self._last
-            if 1 < gap <= self._hold:
-                for held in range(self._last + 1, tick):
-                    self._append(held, self._last_windows, self._last_feet)
-        windows = self._grid.window_of(foot_x, foot_y)
-        inside = windows >= 0
-        feet = (foot_x[inside], foot_y[inside])
+        if (
+            self._last is not None
+            and self._last_feet is not None
+            and 1 < tick - self._last <= self.hold_ticks
+        ):
+            for held in range(self._last + 1, tick):
+                self._ticks.append(held)
+                self._feet.append(self._last_feet)
         self._last = tick
-        self._last_windows = np.unique(windows[inside]) if available else None
-        self._last_feet = feet
-        if self._last_windows is not None:
-            self._append(tick, self._last_windows, feet)
-
-    def _append(
-        self,
-        tick: int,
-        windows: npt.NDArray[np.int64],
-        feet: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
-    ) -> None:
-        self._ticks.append(tick)
-        self._windows.append(windows)
-        self._feet.append(feet)
+        self._last_feet = (foot_x, foot_y) if available else None
+        if available:
+            self._ticks.append(tick)
+            self._feet.append((foot_x, foot_y))
 
     def take(self, through: int) -> Rows:
         """The rows of all ticks in ranges up to and including ``through``, taken out."""
         end = (through + 1) * self._clock.range_ticks
         count = sum(tick < end for tick in self._ticks)
         ticks, self._ticks = self._ticks[:count], self._ticks[count:]
-        windows, self._windows = self._windows[:count], self._windows[count:]
         feet, self._feet = self._feet[:count], self._feet[count:]
         empty = np.empty(0, np.float32)
+        x = np.concatenate([empty, *(x for x, _ in feet)])
+        y = np.concatenate([empty, *(y for _, y in feet)])
+        row = np.repeat(np.arange(count), np.array([len(x) for x, _ in feet], np.int64))
+        window = self._grid.window_of(x, y)
+        inside = window >= 0
+        if not inside.all():
+            x, y, row, window = x[inside], y[inside], row[inside], window[inside]
+        entered, windows = np.divmod(np.unique(row * self._grid.windows + window), self._grid.windows)
         return Rows(
             np.full(count, self._camera, np.int32),
             np.array(ticks, np.int64),
-            np.concatenate([np.empty(0, np.uint16), *windows]).astype(np.uint16),
-            np.cumsum([len(w) for w in windows], dtype=np.int64),
-            np.concatenate([empty, *(x for x, _ in feet)]),
-            np.concatenate([empty, *(y for _, y in feet)]),
-            np.cumsum([len(x) for x, _ in feet], dtype=np.int64),
+            windows.astype(np.uint16),
+            np.cumsum(np.bincount(entered, minlength=count)),
+            x,
+            y,
+            np.cumsum(np.bincount(row, minlength=count)),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from sdist_ray.occupancy.block import Clock, OccupancyRange, Rows
 from sdist_ray.occupancy.grid import Grid
@@ -55,14 +56,42 @@ def range_of_rows(rows: Rows, index: int, cameras: int, grid: Grid, clock: Clock
 
 
 class Collator:
-    """Off line: keeps what arrives per range until the range is closed."""
+    """Keeps what arrives per range until the range is closed.
 
-    def __init__(self, cameras: int, grid: Grid, clock: Clock) -> None:
+    Args:
+        cameras: how many there are; more may come.
+        grid, clock: of the network.
+        once: keep but the first of several rows of one camera and tick, of which live networks have some:
+            whoever reads a camera after another may begin a little before that one ended.
+    """
+
+    def __init__(self, cameras: int, grid: Grid, clock: Clock, once: bool = False) -> None:
+        self._once = once
         self._cameras = cameras
         self._grid = grid
         self._clock = clock
         self._pending: dict[int, list[Rows]] = {}
         self._closed: int | None = None
+
+    @property
+    def closed(self) -> int | None:
+        """The last range that was closed; None before the first."""
+        return self._closed
+
+    def late(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Which rows' ranges are closed already, bool (rows,)."""
+        if self._closed is None:
+            return np.zeros(len(rows.tick), dtype=np.bool_)
+        return np.asarray(rows.tick < (self._closed + 1) * self._clock.range_ticks)
+
+    def early(self, rows: Rows, newest: int) -> npt.NDArray[np.bool_]:
+        """Which rows are of ranges after ``newest``, bool (rows,)."""
+        return np.asarray(rows.tick >= (newest + 1) * self._clock.range_ticks)
+
+    @property
+    def pending(self) -> int:
+        """For how many ranges there is something."""
+        return len(self._pending)
 
     def add(self, rows: Rows) -> None:
         """Keep rows until their ranges are closed; rows of one camera ascend in time.
@@ -88,13 +117,21 @@ class Collator:
     def close(self, index: int) -> tuple[Rows, OccupancyRange]:
         """The rows of range ``index`` by tick and camera, and the network's occupancy.
 
-        Cameras that sent nothing are unavailable. The order of arrival does not matter.
+        Cameras that sent nothing are unavailable. The order of arrival does not matter, unless a tick was
+        told twice, as by two workers that read a live camera one after the other: the first one counts. What
+        there is of ranges before it, which are left out, is let go.
         """
         self._closed = index
+        for left_out in [pending for pending in self._pending if pending < index]:
+            del self._pending[left_out]
         rows = Rows.concatenate(self._pending.pop(index, []))
         tick, camera = rows.tick, rows.camera
-        later = (tick[1:] > tick[:-1]) | ((tick[1:] == tick[:-1]) & (camera[1:] >= camera[:-1]))
+        later = (tick[1:] > tick[:-1]) | ((tick[1:] == tick[:-1]) & (camera[1:] > camera[:-1]))
         if not later.all():
             rows = rows.take(np.lexsort((camera, tick)))
+        if self._once:
+            again = (np.diff(rows.tick) == 0) & (np.diff(rows.camera) == 0)
+            if again.any():
+                rows = rows.take(np.flatnonzero(np.append(True, ~again)))
         entry = range_of_rows(rows, index, self._cameras, self._grid, self._clock)
         return rows, entry

@@ -19,7 +19,7 @@ import numpy as np
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.block import Clock, OccupancyRange, Words
 from sdist_ray.occupancy.grid import Grid
-from sdist_ray.occupancy.sparse import SparseWords
+from sdist_ray.occupancy.sparse import SparseRange, SparseWords
 
 MAX_TOLERANCE = 4096
 
@@ -140,7 +140,7 @@ class Padder:
         self._ranges: deque[tuple[int, SparseWords, Words]] = deque()
         self._next = 0
 
-    def push(self, new: OccupancyRange) -> list[PaddedRange]:
+    def push(self, new: OccupancyRange | SparseRange) -> list[PaddedRange]:
         """Take the next range (indices ascend; one that is left out was unavailable everywhere).
 
         Returns:
@@ -149,7 +149,8 @@ class Padder:
         if self._ranges and new.index <= self._ranges[-1][0]:
             raise ValueError(f"range {new.index} after {self._ranges[-1][0]}")
         # What an unavailable camera seems to see is not known: it pads nothing and counts nothing.
-        known = SparseWords.of(new.occupied).masked(new.available, self._padding.grid.windows)
+        occupied = SparseWords.of(new.occupied) if isinstance(new, OccupancyRange) else new.occupied
+        known = occupied.masked(new.available, self._padding.grid.windows)
         self._ranges.append((new.index, known, new.available))
         return self._ready(new.index - self._padding.reach)
 
@@ -194,7 +195,7 @@ class Padder:
         return PaddedRange(centre, self._padding, occupied, ~missing & full, around)
 
 
-def pad_ranges(ranges: Iterable[OccupancyRange], padding: Padding) -> Iterator[PaddedRange]:
+def pad_ranges(ranges: Iterable[OccupancyRange | SparseRange], padding: Padding) -> Iterator[PaddedRange]:
     """All of a finite sequence of ranges, padded."""
     padder = Padder(padding)
     for entry in ranges:

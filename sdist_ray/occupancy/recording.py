@@ -22,44 +22,34 @@ import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from sdist_ray.errors import InputError
+from sdist_ray.errors import InputError, refuse_endless
 from sdist_ray.occupancy.block import Rows
 from sdist_ray.occupancy.grid import Grid
+from sdist_ray.occupancy.recording_schema import check_schema, recording_schema, rows_of
 
-VERSION = "1"
 IPC_SUFFIXES = {".arrow", ".feather", ".ipc"}
 BATCH_ROWS = 1 << 20
 MAX_TICK = 1 << 52
 """Beyond it a tick is not exact as a float; at 1000 FPS it is 140 000 years from 1970."""
 
 
-def recording_schema(grid: Grid, fps: float) -> pa.Schema:
-    """The schema of a recording that carries foot points."""
-    return pa.schema(
-        [
-            ("camera", pa.string()),
-            ("tick", pa.int64()),
-            ("windows", pa.list_(pa.uint16())),
-            ("foot_x", pa.list_(pa.float32())),
-            ("foot_y", pa.list_(pa.float32())),
-        ],
-        metadata={
-            "sdist_ray.version": VERSION,
-            "fps": repr(float(fps)),
-            "columns": str(grid.columns),
-            "rows": str(grid.rows),
-        },
-    )
-
-
 class RecordingWriter:
     """Writes rows as they come, to a file aside; ``close`` gives it its name.
 
     The suffix decides the format: .arrow, .feather or .ipc for Arrow IPC, else Parquet.
+
+    Args:
+        path: of the file.
+        cameras: ids, by index.
+        grid, fps: of the network.
+        keep: after an error, keep what was written: what a live network saw is not to be had again.
     """
 
-    def __init__(self, path: Path, cameras: Sequence[str], grid: Grid, fps: float) -> None:
+    def __init__(
+        self, path: Path, cameras: Sequence[str], grid: Grid, fps: float, keep: bool = False
+    ) -> None:
         self.path = path
+        self._keep = keep
         self.rows = 0
         self._cameras = pa.array(cameras, pa.string())
         self._schema = recording_schema(grid, fps)
@@ -112,6 +102,10 @@ class RecordingWriter:
     ) -> None:
         """Close the file, or leave nothing behind after an error."""
         if kind is not None:
+            with contextlib.suppress(OSError, pa.ArrowException):
+                if self._keep:
+                    self.close()
+                    return
             self.abandon()
             return
         try:
@@ -184,64 +178,17 @@ class Recording:
         known = pa.array(self.cameras, pa.string())
         done = 0
         if self.in_order:
-            for batch in _batches(self.path, columns):
-                yield self._rows(batch, known, done)
+            for batch in batches_of(self.path, columns):
+                yield rows_of(self.path, batch, known, self.grid, done)
                 done += batch.num_rows
             return
-        table = pa.Table.from_batches(_batches(self.path, columns))
+        table = pa.Table.from_batches(batches_of(self.path, columns))
         order = pc.sort_indices(table, [("tick", "ascending")])
         for start in range(0, table.num_rows, BATCH_ROWS):
             part = table.take(order[start : start + BATCH_ROWS]).combine_chunks()
             for batch in part.to_batches():
-                yield self._rows(batch, known, done)
+                yield rows_of(self.path, batch, known, self.grid, done)
                 done += batch.num_rows
-
-    def _rows(self, batch: pa.RecordBatch, known: pa.Array, done: int) -> Rows:
-        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        camera = columns["camera"]
-        if pa.types.is_dictionary(camera.type):
-            coded = pc.index_in(camera.dictionary.cast(pa.string()), known)
-            codes = coded.take(camera.indices)
-        else:
-            codes = pc.index_in(camera.cast(pa.string()), known)
-        windows, window_ends = self._flat(columns["windows"], pa.uint16(), "windows", done)
-        if len(windows) and int(windows.max()) >= self.grid.windows:
-            entry = int(np.argmax(windows >= self.grid.windows))
-            row = int(np.searchsorted(window_ends, entry, side="right"))
-            raise InputError(
-                f"{self.path}: row {done + row}: window {windows[entry]} is outside the "
-                f"{self.grid} grid (0 to {self.grid.windows - 1})"
-            )
-        foot_x = foot_y = np.empty(0, np.float32)
-        foot_ends = np.zeros(batch.num_rows, np.int64)
-        if "foot_x" in columns:
-            foot_x, foot_ends = self._flat(columns["foot_x"], pa.float32(), "foot_x", done)
-            foot_y, other_ends = self._flat(columns["foot_y"], pa.float32(), "foot_y", done)
-            if not np.array_equal(foot_ends, other_ends):
-                raise InputError(f"{self.path}: a row has unlike numbers of foot_x and foot_y")
-        return Rows(
-            np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int32),
-            columns["tick"].to_numpy(zero_copy_only=False),
-            windows,
-            window_ends,
-            foot_x,
-            foot_y,
-            foot_ends,
-        )
-
-    def _flat(
-        self, column: Any, kind: pa.DataType, name: str, done: int
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-        """Values and row ends of a list column."""
-        if column.null_count:
-            row = done + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
-            raise InputError(f"{self.path}: row {row}: {name} is null; write an empty list")
-        values = column.flatten()
-        if values.null_count:
-            raise InputError(f"{self.path}: {name} holds a null")
-        offsets = column.offsets.to_numpy().astype(np.int64)
-        flat = values.cast(kind) if values.type != kind else values
-        return flat.to_numpy(zero_copy_only=False), offsets[1:] - offsets[0]
 
 
 def open_recording(path: Path) -> Recording:
@@ -251,27 +198,10 @@ def open_recording(path: Path) -> Recording:
         InputError: missing, not Parquet or Arrow IPC, without the metadata, from a newer version, with a
             column of another type, a null, or no rows.
     """
-    schema = _schema(path)
-    grid, fps = _header(path, schema)
-    kinds = {
-        "camera": (pa.types.is_string, pa.types.is_large_string, pa.types.is_dictionary),
-        "tick": (pa.types.is_int64,),
-        "windows": (pa.types.is_list, pa.types.is_large_list),
-    }
-    has_feet = "foot_x" in schema.names and "foot_y" in schema.names
-    if has_feet:
-        kinds |= {"foot_x": kinds["windows"], "foot_y": kinds["windows"]}
-    for name, tests in kinds.items():
-        if name not in schema.names:
-            raise InputError(f"{path}: not an occupancy recording: it has no column {name!r}")
-        if not any(test(schema.field(name).type) for test in tests):
-            expected = recording_schema(grid, fps).field(name).type
-            raise InputError(f"{path}: column {name!r} is {schema.field(name).type}, it must be {expected}")
-    if not pa.types.is_uint16(schema.field("windows").type.value_type):
-        raise InputError(f"{path}: column 'windows' must be list<uint16>")
+    grid, fps, has_feet = check_schema(path, read_schema(path))
     cameras: set[str] = set()
     first, last, previous, count, in_order = MAX_TICK, -MAX_TICK, -MAX_TICK, 0, True
-    for batch in _batches(path, ["camera", "tick"]):
+    for batch in batches_of(path, ["camera", "tick"]):
         if batch.num_rows == 0:
             continue
         if any(batch.column(name).null_count for name in ("camera", "tick")):
@@ -289,33 +219,12 @@ def open_recording(path: Path) -> Recording:
     return Recording(path, grid, fps, tuple(sorted(cameras)), first, last, count, in_order, has_feet)
 
 
-def _header(path: Path, schema: pa.Schema) -> tuple[Grid, float]:
-    metadata = {k.decode(): v.decode("utf-8", "replace") for k, v in (schema.metadata or {}).items()}
-    missing = [k for k in ("sdist_ray.version", "fps", "columns", "rows") if k not in metadata]
-    if missing:
-        raise InputError(
-            f"{path}: not an occupancy recording: its schema metadata lacks {', '.join(missing)}"
-        )
-    version = metadata["sdist_ray.version"]
-    if version != VERSION:
-        newer = version.isdigit() and int(version) > int(VERSION)
-        raise InputError(
-            f"{path}: recording version {version[:40]!r}; this program reads {VERSION!r}"
-            + (": a newer sdist_ray wrote it, update this one" if newer else "")
-        )
-    try:
-        fps = float(metadata["fps"])
-        grid = Grid(int(metadata["columns"]), int(metadata["rows"]))
-    except ValueError as error:
-        raise InputError(f"{path}: metadata fps, columns and rows must be numbers") from error
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    if not 0 < fps <= 1000:
-        raise InputError(f"{path}: metadata fps must be above 0 and at most 1000, not {fps}")
-    return grid, fps
+def read_schema(path: Path) -> pa.Schema:
+    """A recording file's schema, not checked.
 
-
-def _schema(path: Path) -> pa.Schema:
+    Raises:
+        InputError: missing, or neither Parquet nor Arrow IPC.
+    """
     with _reading(path):
         if _is_ipc(path):
             with pa.memory_map(str(path)) as source:
@@ -323,21 +232,34 @@ def _schema(path: Path) -> pa.Schema:
         return pq.read_schema(path)
 
 
-def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def batches_of(
+    path: Path, columns: list[str] | None = None, most_rows: int = BATCH_ROWS
+) -> Iterator[pa.RecordBatch]:
+    """A recording file's batches, the columns that are asked for, at most so many rows at a time.
+
+    Raises:
+        InputError: it cannot be read, or is damaged.
+    """
     with _reading(path):
         if _is_ipc(path):
             with pa.memory_map(str(path)) as source:
                 reader = pa.ipc.open_file(source)
                 for number in range(reader.num_record_batches):
-                    yield reader.get_batch(number).select(columns)
+                    batch = reader.get_batch(number)
+                    batch = batch if columns is None else batch.select(columns)
+                    # What a file claims of its own buffers is not checked when it is read.
+                    batch.validate(full=True)
+                    for start in range(0, batch.num_rows, most_rows):
+                        yield batch.slice(start, most_rows)
             return
         with pq.ParquetFile(path, read_dictionary=["camera"]) as file:
-            yield from file.iter_batches(BATCH_ROWS, columns=columns)
+            yield from file.iter_batches(most_rows, columns=columns)
 
 
 def _is_ipc(path: Path) -> bool:
     """Contents, not names, tell the two formats apart."""
     try:
+        refuse_endless(path)
         with path.open("rb") as file:
             return file.read(6) == b"ARROW1"
     except OSError as error:

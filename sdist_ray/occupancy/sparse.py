@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from sdist_ray.occupancy.block import Words
+from sdist_ray.occupancy.block import OccupancyRange, Words
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -84,3 +84,27 @@ class SparseWords:
             order = np.argsort(place)
             place, word = place[order], word[order]
         return SparseWords(place.astype(np.int32), word)
+
+
+@dataclass(frozen=True)
+class SparseRange:
+    """What some cameras saw in one range: an OccupancyRange of a network of mostly empty windows.
+
+    Attributes:
+        index: the range.
+        occupied: a bit is set where the window was occupied at that tick.
+        available: uint64 (cameras,); a bit is set where the camera delivered data for that tick.
+    """
+
+    index: int
+    occupied: SparseWords
+    available: Words
+
+    @classmethod
+    def of(cls, dense: OccupancyRange) -> SparseRange:
+        """The same range without its zeros."""
+        return cls(dense.index, SparseWords.of(dense.occupied), dense.available)
+
+    def dense(self, windows: int) -> OccupancyRange:
+        """The same range with all words."""
+        return OccupancyRange(self.index, self.occupied.dense(len(self.available), windows), self.available)

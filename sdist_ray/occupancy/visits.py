@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.occupancy.block import Clock, OccupancyRange
+from sdist_ray.occupancy.rates import LONG_AGO, count_occupied
+from sdist_ray.occupancy.sparse import SparseRange, SparseWords
 
 
 class VisitCounter:
@@ -21,9 +23,8 @@ class VisitCounter:
         self.occupied_ticks = np.zeros((cameras, windows), dtype=np.int64)
         self.visits = np.zeros((cameras, windows), dtype=np.int64)
         self.available_ticks: npt.NDArray[np.int64] = np.zeros(cameras, dtype=np.int64)
-        self._last_bit = np.uint64(clock.range_ticks - 1)
-        self._carry = np.zeros((cameras, windows), dtype=np.uint64)
-        self._index: int | None = None
+        self._ticks = clock.range_ticks
+        self._newest = np.full((cameras, windows), LONG_AGO)
 
     def grow(self, cameras: int) -> None:
         """The network has more cameras from the next range on; they saw nothing before."""
@@ -31,15 +32,12 @@ class VisitCounter:
         self.occupied_ticks = np.pad(self.occupied_ticks, ((0, more), (0, 0)))
         self.visits = np.pad(self.visits, ((0, more), (0, 0)))
         self.available_ticks = np.pad(self.available_ticks, (0, more))
-        self._carry = np.pad(self._carry, ((0, more), (0, 0)))
+        self._newest = np.pad(self._newest, ((0, more), (0, 0)), constant_values=LONG_AGO)
 
-    def add(self, entry: OccupancyRange) -> None:
+    def add(self, entry: OccupancyRange | SparseRange) -> None:
         """Count one range. A run that crosses the border of two adjacent ranges is one visit."""
-        if self._index is None or entry.index != self._index + 1:
-            self._carry[:] = 0
-        before = (entry.occupied << np.uint64(1)) | self._carry
-        self.visits += np.bitwise_count(entry.occupied & ~before)
-        self.occupied_ticks += np.bitwise_count(entry.occupied)
+        words = SparseWords.of(entry.occupied) if isinstance(entry, OccupancyRange) else entry.occupied
+        counted = (self._newest, self.visits, self.occupied_ticks)
+        first = entry.index * self._ticks
+        count_occupied(words.place, words.word, first, 0, *(array.reshape(-1) for array in counted))
         self.available_ticks += np.bitwise_count(entry.available)
-        self._carry = (entry.occupied >> self._last_bit) & np.uint64(1)
-        self._index = entry.index

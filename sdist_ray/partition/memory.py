@@ -179,7 +179,7 @@ def _indexed_bytes(cameras: int, demand: Demand) -> float:
     ticks = 4 * demand.ticks * cameras * demand.people + 8 * cameras * demand.windows
     regions = math.ceil(demand.windows / REGION_WINDOWS)
     # As Search cuts cameras into blocks.
-    most = BLOCK_REGIONS if cameras * regions > 8 * BLOCK_REGIONS else BLOCK_REGIONS // 2
+    most = BLOCK_REGIONS if cameras * regions > 4 * BLOCK_REGIONS else BLOCK_REGIONS // 2
     block = min(cameras, max(1, most // regions))
     vectors = math.ceil(block * regions / VECTOR_BITS)
     bits = demand.ticks * (math.ceil(cameras / block) + 1) * vectors * VECTOR_BITS / 8
@@ -215,11 +215,12 @@ def refuse_unless_fits(
 
 
 def _shard_bytes(plan: Sequence[PlannedTile], store: str, demand: Demand) -> list[int]:
-    """What each shard needs."""
+    """What each shard needs; one after another its tiles are asked for links, with the same scratch."""
     needs: dict[int, int] = {}
+    scratch = ASKING_BYTES + (SCRATCH_BYTES if store == "indexed" else 0)
     for tile in plan:
         needed = tile_bytes(store, len(tile.rows), len(tile.columns), demand)
-        needs[tile.shard] = needs.get(tile.shard, 0) + needed
+        needs[tile.shard] = needs.get(tile.shard, scratch) + needed - scratch
     return list(needs.values())
 
 

@@ -67,6 +67,7 @@ def write_distancing_report(folder: Path) -> Path:
         all_violations=run.violations.num_rows,
         groups=_group_rows(run.groups),
         all_groups=run.groups.num_rows,
+        network=_network(run),
         cameras=_cards(run),
         all_cameras=len(run.cameras),
         settings=settings_rows(summary, SETTINGS, ("detector", "runtime", "rates")),
@@ -103,7 +104,7 @@ def _figures(run: DistancingRun, failed: int) -> list[dict[str, str]]:
     groups = _sum(run, "groups")
     figures = [
         ("cameras", number(len(run.cameras) - failed), f"{failed} failed" if failed else "none failed"),
-        ("people", number(_sum(run, "people")), "tracks, counted in each camera"),
+        _people(run),
         ("violations", number(run.violations.num_rows if count is None else count), remark),
         ("too close", _about_long(seconds), "all violations together"),
         ("groups", number(run.groups.num_rows if groups is None else groups), "who may be close"),
@@ -113,6 +114,43 @@ def _figures(run: DistancingRun, failed: int) -> list[dict[str, str]]:
     if rate is not None:
         figures.append(("frames / s", number(rate), ""))
     return [{"name": n, "value": v, "remark": r} for n, v, r in figures]
+
+
+def _people(run: DistancingRun) -> tuple[str, str, str]:
+    """How many, and how they were counted: once in the network where cameras are fused."""
+    once = within(run.summary, "fusion", "people")
+    if not _finite(once):
+        return "people", number(_sum(run, "people")), "tracks, counted in each camera"
+    fused = within(run.summary, "fusion", "cameras")
+    alone = [
+        c["people"] for c in run.cameras if c.get("camera") not in (fused or []) and _finite(c.get("people"))
+    ]
+    return "people", number(once + sum(alone)), "tracks, counted once where cameras are fused"
+
+
+def _network(run: DistancingRun) -> dict[str, Any] | None:
+    """All fused cameras together; None where none are."""
+    fusion = run.summary.get("fusion")
+    if not isinstance(fusion, Mapping):
+        return None
+    cameras = fusion.get("cameras")
+    words = [
+        f"{len(cameras)} cameras" if isinstance(cameras, list) else "",
+        *(
+            f"{number(fusion[key])} {text}"
+            for key, text in (
+                ("pairs", "pairs that share ground"), ("people", "people"), ("violations", "violations"),
+                ("seen_by_several", "of them seen by several cameras"),
+            )
+            if _finite(fusion.get(key))
+        ),
+    ]  # fmt: skip
+    return {
+        "counts": " · ".join(word for word in words if word),
+        "picture": _picture(run.folder, fusion.get("picture"), PICTURE_WIDTH),
+        "heat": _picture(run.folder, fusion.get("heat_map"), HEAT_WIDTH),
+        "video": _link(run.folder, file_within(run.folder, fusion.get("video"))),
+    }
 
 
 def _limit(run: DistancingRun) -> str:

@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 MOST_NODES = 400
 MOST_LABELS = 80
 WIDTH = 960.0
+MOST_EDGES = 3000
 MARGIN = 56.0
 
 
@@ -36,7 +37,8 @@ def draw_graph(run: Run) -> Markup:
     position, height = _fit(edge_weights(run, chosen), component[chosen])
     place = dict(zip(chosen.tolist(), position.tolist(), strict=True))
     radius = max(4.0, min(13.0, 70 / math.sqrt(len(chosen))))
-    parts = [_edge(run, edge, place, component) for edge in range(len(run.edges.links))]
+    # Most links first: of a great many, those that are left out would be hidden by the others.
+    parts = [_edge(run, edge, place, component) for edge in range(min(len(run.edges.links), MOST_EDGES))]
     for camera, (x, y) in place.items():
         name, colour = run.cameras[camera].id, palette_colour(int(component[camera]))
         parts.append(_node(name, x, y, radius, colour, len(chosen) <= MOST_LABELS))
@@ -60,7 +62,8 @@ def _fit(weights: Floats, component: npt.NDArray[np.int64]) -> tuple[Floats, flo
         of = component == number
         part = layout(weights[np.ix_(of, of)])
         part = part - part.mean(axis=0)
-        part = part @ np.linalg.svd(part, full_matrices=False)[2].T
+        if len(part) > 1:  # Of a component whose other cameras are left out there may be one.
+            part = part @ np.linalg.svd(part, full_matrices=False)[2].T
         position[of] = part - part.min(axis=0)
         sizes.append((number, np.ptp(part, axis=0)))
     shelf = max(max(size[0] for _, size in sizes), 1.6 * sum((s + 1).prod() for _, s in sizes) ** 0.5)

@@ -20,6 +20,8 @@ Box = tuple[float, float, float, float]
 
 MOST_CURVES = 400
 LEAST_PER_EDGE = 3
+MOST_EDGES = 600
+"""Of more edges, those with the most links are drawn: the others could not be told apart."""
 
 
 def links_to_draw(run: Run, boxes: dict[int, Box]) -> dict[int, Ints]:
@@ -36,6 +38,7 @@ def links_to_draw(run: Run, boxes: dict[int, Box]) -> dict[int, Ints]:
     start = np.searchsorted(key[order], wanted, side="left")
     stop = np.searchsorted(key[order], wanted, side="right")
     shown = [e for e in range(len(wanted)) if int(ends[0][e]) in boxes and int(ends[1][e]) in boxes]
+    shown = shown[:MOST_EDGES]
     per_edge = max(LEAST_PER_EDGE, MOST_CURVES // max(len(shown), 1))
     rows = {e: _spread_links(run, order[start[e] : stop[e]], per_edge) for e in shown}
     return {e: which for e, which in rows.items() if len(which)}

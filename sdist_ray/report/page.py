@@ -77,6 +77,11 @@ def _figures(run: Run) -> list[dict[str, str]]:
         ("components", number(int(component.max(initial=-1)) + 1),
          f"{alone} camera{'s' if alone != 1 else ''} alone" if alone else ""),
     ]  # fmt: skip
+    plan = [within(run.summary, "partition", key) for key in ("groups", "largest_group", "cost_share")]
+    if all(isinstance(value, int | float) and np.isfinite(value) for value in plan):
+        groups, largest, cost = plan
+        remark = f"of up to {number(largest)} cameras, {100 * cost:.2g} % of all pairs"
+        figures.append(("groups", number(groups), remark))
     if rate is not None:
         figures.append(("frames / s", number(rate), ""))
     return [{"name": n, "value": v, "remark": r} for n, v, r in figures]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -55,6 +56,7 @@ class TopDown:
         limit: how far apart people should be, in the ground's unit.
         unit: of the ground, ``m`` or ``px``.
         visible: float64 (k, 2), corners of what the camera sees of the ground; None draws no outline.
+        outlines: the same of several cameras, of which only the border is drawn.
 
     Raises:
         ValueError: the extent is empty or not finite, or the height or limit is not positive.
@@ -67,6 +69,7 @@ class TopDown:
         limit: float,
         unit: str,
         visible: Floats | None = None,
+        outlines: Sequence[Floats] = (),
     ) -> None:
         x_min, y_min, x_max, y_max = extent
         if not (np.isfinite(extent).all() and x_min < x_max and y_min < y_max):
@@ -86,6 +89,10 @@ class TopDown:
         self._dot = max(3, round(height_px / 110))
         self._discs = {colour: self._disc(bgr(colour)) for colour in (SAFE, OFFENDER)}
         self._background = self._draw_background(visible)
+        for outline in outlines:
+            if len(outline) >= 3 and np.isfinite(outline).all():
+                corners = within_reach(self._to_panel(np.asarray(outline, np.float64)))
+                cv2.polylines(self._background, [corners], True, bgr(PALE, 0.4), 1, cv2.LINE_AA)
         self._trails: dict[int, deque[tuple[float, int, int]]] = {}
 
     @property

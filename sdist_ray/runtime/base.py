@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from sdist_ray.coordinator.events import RangeApplied, ShardLost, ShardRestored, SnapshotTaken, WorkerLost
-from sdist_ray.coordinator.instructions import TilePlan
+from sdist_ray.coordinator.events import (
+    PiecesHandedOut,
+    RangeApplied,
+    ShardLost,
+    ShardRestored,
+    SnapshotTaken,
+    TilesBuilt,
+    WorkerLost,
+)
+from sdist_ray.coordinator.instructions import BuildTiles, HandOut, TilePlan
 from sdist_ray.coordinator.shards import ShardFound
 from sdist_ray.occupancy.padding import PaddedRange
 from sdist_ray.runtime.feeds import Assignment, CameraReport, Delivery, Feed, Opening
@@ -32,7 +40,8 @@ class Advanced:
     delivery: Delivery
 
 
-Answer = Opened | Advanced | RangeApplied | SnapshotTaken | ShardRestored | ShardLost | WorkerLost
+ShardAnswer = RangeApplied | SnapshotTaken | ShardRestored | ShardLost | PiecesHandedOut | TilesBuilt
+Answer = ShardAnswer | Opened | Advanced | WorkerLost
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,18 @@ class Runtime(Protocol):
         """Have a shard begin anew from its snapshots; answered by ShardRestored."""
         ...
 
+    def hand_out(self, instruction: HandOut) -> None:
+        """Have a shard copy pieces of its tiles for another one; answered by PiecesHandedOut."""
+        ...
+
+    def build_tiles(self, instruction: BuildTiles) -> None:
+        """Have a shard make tiles of what it has and was handed out for it; answered by TilesBuilt."""
+        ...
+
+    def drop_tiles(self, shard: int, tiles: Sequence[int]) -> None:
+        """Have a shard let go of tiles."""
+        ...
+
     def publish(self, padded: PaddedRange) -> Any:
         """Make a range available to all shards, once; the handle to give to ``apply``."""
         ...
@@ -121,9 +142,17 @@ class Runtime(Protocol):
         ...
 
     def directed_links(
-        self, network: Sequence[str], estimator: str, threshold: float
+        self,
+        network: Sequence[str],
+        estimator: str,
+        threshold: float,
+        tiles: Collection[int] | None = None,
+        follow: bool = False,
     ) -> list[list[DirectedLinks] | None]:
-        """Every shard's directed links, tile by tile; None for a shard that is gone. Waits for them."""
+        """Every shard's directed links, tile by tile; None for a shard that is gone. Waits for them.
+
+        Of some tiles only, where these are given; ``follow``, see topology.links.directed_links.
+        """
         ...
 
     def reports(self) -> list[list[CameraReport] | None]:

@@ -1,7 +1,6 @@
 """Where rows of occupancy come from: cameras with a detector each, or a recording.
 
-A feed is what a worker hosts. It is asked for everything up to a range, again and again, and keeps its own
-place in its inputs.
+A feed is what a worker hosts. It is asked for everything up to a range, again and again, and keeps its place.
 """
 
 from __future__ import annotations
@@ -21,6 +20,8 @@ from sdist_ray.errors import InputError
 from sdist_ray.occupancy.block import BlockBuilder, Clock, Rows
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.recording import Recording, open_recording
+from sdist_ray.partition.make import StrategyChoice
+from sdist_ray.partition.partitioning import Partitioning
 from sdist_ray.video.files import open_source
 from sdist_ray.video.source import FrameError, Image, VideoSource
 
@@ -121,11 +122,15 @@ class NetworkSpec:
             those that joined while it ran, which are last.
         grid: the windows.
         clock: ticks and ranges.
+        partitioning: which cameras are counted together from the first range on; None for all of them.
+        strategy: what decides it later; None where it stays as it is.
     """
 
     cameras: tuple[str, ...]
     grid: Grid
     clock: Clock
+    partitioning: Partitioning | None = None
+    strategy: StrategyChoice | None = None
 
 
 class DetectionFeed:

@@ -6,8 +6,10 @@ row of it is a closed range (its rows in lists), or a note about the network as 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,7 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 
-from sdist_ray.occupancy.block import Rows
+from sdist_ray.occupancy.block import OccupancyRange, Rows
+from sdist_ray.occupancy.collate import range_of_rows
+from sdist_ray.occupancy.padding import Padding
 
 _TYPES = {
     "camera": pa.int32(),
@@ -30,8 +34,16 @@ _TYPES = {
 }
 _SCHEMA = pa.schema(
     [("range", pa.int64()), ("note", pa.string()), *((n, pa.large_list(t)) for n, t in _TYPES.items())],
-    metadata={"sdist_ray.journal": "1"},
 )
+
+
+def _head() -> bytes:
+    """What a journal begins with: as long in each, and different, so that one that was cut is known."""
+    named = _SCHEMA.with_metadata({"sdist_ray.journal": "1", "id": secrets.token_hex(16)})
+    return bytes(named.serialize().to_pybytes())
+
+
+_HEAD_BYTES = len(_head())
 _NO_ROWS = Rows.concatenate([])
 
 
@@ -62,7 +74,7 @@ class Journal:
         os.ftruncate(self._file, reader.offset)
         os.lseek(self._file, 0, os.SEEK_END)
         if reader.offset == 0:
-            self._write(_SCHEMA.serialize())
+            self._write(_head())
 
     def close_range(self, index: int, rows: Rows) -> None:
         """Write a closed range down."""
@@ -71,6 +83,48 @@ class Journal:
     def note(self, content: dict[str, Any]) -> None:
         """Write down something about the network."""
         self._append(None, json.dumps(content), _NO_ROWS)
+
+    @property
+    def size(self) -> int:
+        """Its length, bytes."""
+        return os.fstat(self._file).st_size
+
+    def cut(self, first: int) -> None:
+        """Let go of the ranges before ``first``, and of all notes about the network but the newest.
+
+        Readers see the longer journal or the shorter one, never less than a whole one. Where the shorter one
+        cannot be written, the longer one stays.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        kept: list[tuple[int, int]] = []
+        note: tuple[int, int] | None = None
+        reader = JournalReader(self.path)
+        for entry in reader.entries():
+            where = reader.began, reader.offset
+            if isinstance(entry, Closed):
+                if entry.index >= first:
+                    kept.append(where)
+            elif "network" in entry:
+                note = where
+        partial = self.path.with_name(f".partial-{self.path.name}")
+        try:
+            shorter = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+            try:
+                _write(shorter, _head())
+                for begin, end in ([] if note is None else [note]) + kept:
+                    _write(shorter, os.pread(self._file, end - begin, begin))
+                os.replace(partial, self.path)
+            except BaseException:
+                os.close(shorter)
+                raise
+        except OSError:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            raise
+        os.close(self._file)
+        self._file = shorter
 
     def close(self) -> None:
         """Let go of the file."""
@@ -84,29 +138,40 @@ class Journal:
             columns.append(pa.LargeListArray.from_arrays(offsets, values))
         self._write(pa.record_batch(columns, schema=_SCHEMA).serialize())
 
-    def _write(self, message: pa.Buffer) -> None:
-        view = memoryview(message)
-        while len(view):
-            view = view[os.write(self._file, view) :]
+    def _write(self, message: pa.Buffer | bytes) -> None:
+        _write(self._file, message)
+
+
+def _write(file: int, message: pa.Buffer | bytes) -> None:
+    view = memoryview(message)
+    while len(view):
+        view = view[os.write(file, view) :]
 
 
 class JournalReader:
     """Reads a journal that may still be growing.
 
     Attributes:
-        offset: where the last whole entry ends.
+        began, offset: where the last whole entry begins and ends.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.offset = 0
+        self._head = b""
+        self.began = self.offset = 0
 
     def entries(self) -> Iterator[Entry]:
-        """The whole entries after those that were read before, in order."""
-        if not self._path.exists():
+        """The whole entries after those that were read before, in order; all of them if it was cut."""
+        try:
+            file = pa.OSFile(str(self._path), "rb")
+        except FileNotFoundError:
             return
-        size = self._path.stat().st_size
-        with pa.OSFile(str(self._path), "rb") as file:
+        with file:
+            size = file.size()
+            head = file.read(_HEAD_BYTES)
+            if head != self._head:
+                # Another file, or one that was cut: what it begins with may have been read before.
+                self._head, self.began, self.offset = head, 0, 0
             while self.offset < size:
                 file.seek(self.offset)
                 try:
@@ -119,7 +184,7 @@ class JournalReader:
                 except (EOFError, OSError, pa.ArrowException):
                     # The tail of a write that was cut off, or that is still going on.
                     return
-                self.offset = file.tell()
+                self.began, self.offset = self.offset, file.tell()
                 if entry is not None:
                     yield entry
 
@@ -134,3 +199,10 @@ def _entry(batch: pa.RecordBatch) -> Entry:
         for field in fields(Rows)
     }
     return Closed(int(batch.column(0)[0].as_py()), Rows(**arrays))
+
+
+def ranges_again(journal: Path, first: int, cameras: int, padding: Padding) -> Iterator[OccupancyRange]:
+    """The occupancy of a journal's ranges from ``first`` on, of a network that has so many cameras by now."""
+    for entry in JournalReader(journal).entries():
+        if isinstance(entry, Closed) and entry.index >= first:
+            yield range_of_rows(entry.rows, entry.index, cameras, padding.grid, padding.clock)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from sdist_ray.cameras.camera import Camera
-from sdist_ray.coordinator.events import RangeApplied, ShardRestored, SnapshotTaken
-from sdist_ray.coordinator.instructions import TilePlan
+from sdist_ray.coordinator.events import (
+    PiecesHandedOut,
+    RangeApplied,
+    ShardRestored,
+    SnapshotTaken,
+    TilesBuilt,
+)
+from sdist_ray.coordinator.instructions import BuildTiles, HandOut, TilePlan
 from sdist_ray.coordinator.shards import ShardFound
 from sdist_ray.exclusion.tile import Counting
 from sdist_ray.occupancy.padding import PaddedRange
+from sdist_ray.partition.partitioning import Partitioning
 from sdist_ray.runtime.base import Advanced, Answer, FeedFactory, Keeping, Opened
 from sdist_ray.runtime.feeds import Assignment, CameraReport, NetworkSpec
-from sdist_ray.runtime.hosts import ShardHost, Stale, WorkerHost, use_one_thread
+from sdist_ray.runtime.hosts import Parcel, ShardHost, Stale, WorkerHost, use_one_thread
 from sdist_ray.runtime.network import Requests, Tally
 from sdist_ray.runtime.pipeline import Pipeline
 from sdist_ray.runtime.snapshots import SnapshotFolder
@@ -42,11 +49,13 @@ class LocalRuntime:
         self.shards = shards
         self._workers = [WorkerHost(make_feed, network.clock) for _ in range(workers)]
         self._shards = [ShardHost(counting, snapshots) for _ in range(shards)]
-        self._calls: deque[tuple[tuple[str, int], Callable[[], Answer]]] = deque()
+        self._calls: deque[tuple[tuple[str, int], Callable[[], list[Answer]]]] = deque()
+        self._handed: dict[tuple[int, int, int], list[Parcel]] = {}
 
     def attach(self, plans: Sequence[Sequence[TilePlan]]) -> list[ShardFound | None]:
         """See Runtime."""
         self._calls.clear()
+        self._handed.clear()
         return [shard.attach(SESSION, mine) for shard, mine in zip(self._shards, plans, strict=True)]
 
     def restart_worker(self, worker: int, cameras: Sequence[Assignment], after: int | None) -> None:
@@ -63,12 +72,8 @@ class LocalRuntime:
         """See Runtime."""
         host = self._workers[worker]
 
-        def call() -> Answer:
-            host.drop(SESSION, camera)
-            return Opened(worker, [])
-
         # In its turn: what the worker was asked before is still to have the camera.
-        self._ask("worker", worker, call)
+        self._tell("worker", worker, lambda: host.drop(SESSION, camera))
 
     def advance(self, worker: int, through: int) -> None:
         """See Runtime."""
@@ -87,6 +92,34 @@ class LocalRuntime:
             return ShardRestored(shard, found.last, found.snapshots)
 
         self._ask("shard", shard, call)
+
+    def hand_out(self, instruction: HandOut) -> None:
+        """See Runtime."""
+        change, shard, target = instruction.change, instruction.shard, instruction.target
+        host, pieces, until = self._shards[shard], instruction.pieces, instruction.until
+
+        def call() -> Answer:
+            self._handed[change, shard, target] = host.hand_out(SESSION, pieces, until)
+            return PiecesHandedOut(change, shard, target)
+
+        self._ask("shard", shard, call)
+
+    def build_tiles(self, instruction: BuildTiles) -> None:
+        """See Runtime."""
+        change, shard = instruction.change, instruction.shard
+        host, plans, pieces = self._shards[shard], instruction.plans, instruction.pieces
+
+        def call() -> Answer:
+            handed = [self._handed.pop((change, source, shard)) for source in instruction.sources]
+            host.build(SESSION, plans, pieces, handed, instruction.until)
+            return TilesBuilt(change, shard)
+
+        self._ask("shard", shard, call)
+
+    def drop_tiles(self, shard: int, tiles: Sequence[int]) -> None:
+        """See Runtime."""
+        host = self._shards[shard]
+        self._tell("shard", shard, lambda: host.drop_tiles(SESSION, tiles))
 
     def publish(self, padded: PaddedRange) -> PaddedRange:
         """See Runtime."""
@@ -109,18 +142,33 @@ class LocalRuntime:
         self._ask("shard", shard, lambda: SnapshotTaken(shard, host.take_snapshot(SESSION)))
 
     def _ask(self, kind: str, number: int, call: Callable[[], Answer]) -> None:
-        self._calls.append(((kind, number), call))
+        self._calls.append(((kind, number), lambda: [call()]))
+
+    def _tell(self, kind: str, number: int, call: Callable[[], None]) -> None:
+        """Have something done in its turn that nobody answers for."""
+
+        def do() -> list[Answer]:
+            call()
+            return []
+
+        self._calls.append(((kind, number), do))
 
     def wait(self) -> list[Answer]:
         """See Runtime."""
         _, call = self._calls.popleft()
-        return [call()]
+        return call()
 
     def directed_links(
-        self, network: Sequence[str], estimator: str, threshold: float
+        self,
+        network: Sequence[str],
+        estimator: str,
+        threshold: float,
+        tiles: Collection[int] | None = None,
+        follow: bool = False,
     ) -> list[list[DirectedLinks] | None]:
         """See Runtime."""
-        return [shard.directed_links(SESSION, network, estimator, threshold) for shard in self._shards]
+        asked = network, estimator, threshold, tiles, follow
+        return [shard.directed_links(SESSION, *asked) for shard in self._shards]
 
     def reports(self) -> list[list[CameraReport] | None]:
         """See Runtime."""
@@ -173,6 +221,11 @@ class LocalNetwork:
     def remove_camera(self, camera: str) -> None:
         """See Network."""
         self._requests.remove(camera)
+        self._pipeline.request(self._requests.all)
+
+    def partition(self, partitioning: Partitioning) -> None:
+        """See Network."""
+        self._requests.partition(partitioning)
         self._pipeline.request(self._requests.all)
 
     def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:

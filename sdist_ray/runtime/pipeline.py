@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from sdist_ray.cameras.camera import Camera, without_credentials
 from sdist_ray.coordinator.events import (
@@ -18,39 +17,37 @@ from sdist_ray.coordinator.events import (
     CameraRemoved,
     CamerasAdded,
     Event,
+    PlanDue,
     RangeApplied,
-    RangesPadded,
     ShardLost,
     WorkerAdvanced,
     WorkerLost,
 )
 from sdist_ray.coordinator.instructions import (
     Advance,
-    ApplyRange,
     AssignCamera,
     CloseRange,
-    CreateTile,
     DropCamera,
     FlushRanges,
     GiveUp,
     Instruction,
-    ReleaseRange,
     RestartWorker,
-    RestoreShard,
     Rewind,
     Seat,
-    TakeSnapshot,
 )
 from sdist_ray.coordinator.shards import MAX_LOSSES
 from sdist_ray.coordinator.state import Coordinator, TakenOver
 from sdist_ray.errors import InputError
 from sdist_ray.exclusion.tile import NEVER, Counting
-from sdist_ray.occupancy.collate import Collator, range_of_rows
-from sdist_ray.occupancy.padding import PaddedRange, Padder, Padding
+from sdist_ray.occupancy.collate import Collator
+from sdist_ray.occupancy.padding import Padding
 from sdist_ray.runtime.base import Advanced, Answer, Keeping, Opened, Runtime
 from sdist_ray.runtime.feeds import Assignment, CameraReport, NetworkSpec, Opening
-from sdist_ray.runtime.journal import Closed, Journal, JournalReader
-from sdist_ray.runtime.network import AddCameras, NetworkNote, Request, Tally, newest_note
+from sdist_ray.runtime.journal import Journal, ranges_again
+from sdist_ray.runtime.keeper import RangeKeeper
+from sdist_ray.runtime.network import AddCameras, RemoveCamera, Repartition, Request, Tally
+from sdist_ray.runtime.notes import NetworkNote, newest_note
+from sdist_ray.runtime.planner import planner_of
 from sdist_ray.runtime.recoveries import Recovery, Watch
 from sdist_ray.topology.links import DirectedLinks
 
@@ -125,7 +122,9 @@ class Pipeline:
         """Every tile's directed links."""
         while True:
             self.run()
-            answers = self._runtime.directed_links(network, estimator, threshold)
+            assert self._coordinator is not None
+            tiles = self._coordinator.tiles
+            answers = self._runtime.directed_links(network, estimator, threshold, tiles)
             self._events += [ShardLost(number) for number, links in enumerate(answers) if links is None]
             if not self._events:
                 return [links for part in answers for links in part or ()]
@@ -152,14 +151,17 @@ class Pipeline:
         self._places = {camera: place for place, camera in enumerate(self._note.cameras)}
         self._changed = True
         self._collator = Collator(len(self._places), self._network.grid, self._network.clock)
-        self._padder = Padder(self._padding)
-        self._published: dict[int, tuple[Any, tuple[str, ...]]] = {}
+        self._planner = planner_of(self._network, self._note.cameras, self._counting)
+        self._keeper = RangeKeeper(self._runtime, self._padding, self._counting is not None, self._planner)
         self._events.clear()
         self._started: set[int] = set()
+        self._noted = note
+        self._version = 0
         found = tuple(self._runtime.attach(self._note.plans(self._runtime.shards)))
         taken = None
         if note is not None:
-            taken = TakenOver(self.newest, note.seats, note.tiles, found if self._counting else ())
+            shards = found if self._counting else ()
+            taken = TakenOver(self.newest, note.seats, note.tiles, shards, note.eras, note.partitioning)
         coordinator = self._coordinator = Coordinator(
             self._note.cameras if taken is None else [seat.camera for seat in taken.seats],
             self._runtime.workers,
@@ -168,6 +170,7 @@ class Pipeline:
             snapshot_ranges=self._keeping.snapshot_ranges,
             store=self._counting.store if self._counting else "dense",
             taken=taken,
+            partitioning=self._planner.partitioning,
         )
         if taken is not None:
             self._watch.begun_anew("rewind" if self._rewinds else "coordinator", self.newest)
@@ -183,13 +186,12 @@ class Pipeline:
         floor = coordinator.begin_replay()
         if self._counting is None:
             return
-        grid, clock = self._network.grid, self._network.clock
         first = NEVER if floor is None else floor + 1
-        for entry in JournalReader(self._keeping.journal).entries():
-            if not isinstance(entry, Closed) or entry.index < first - self._padding.reach:
-                continue
-            occupancy = range_of_rows(entry.rows, entry.index, len(self._note.cameras), grid, clock)
-            self._publish([padded for padded in self._padder.push(occupancy) if padded.index >= first])
+        journal, cameras = self._keeping.journal, len(self._note.cameras)
+        every = ranges_again(journal, NEVER, cameras, self._padding)
+        self._events += self._planner.watch_again(every, self._note.held)
+        for occupancy in ranges_again(journal, first - self._padding.reach, cameras, self._padding):
+            self._events.append(self._keeper.push(occupancy, self._note.cameras, first))
             self._pump(lambda: not coordinator.crowded and not self._events)
 
     def _pump(self, until: Callable[[], bool]) -> None:
@@ -241,16 +243,19 @@ class Pipeline:
                     self._places.setdefault(camera, len(self._places))
                 self._note = replace(self._note, cameras=tuple(self._places))
                 self._collator.grow(len(self._places))
-                self._padder.grow(len(self._places))
+                self._keeper.grow(self._note.cameras)
                 event: Event = CamerasAdded(tuple(ids))
+            elif isinstance(request, Repartition):
+                event = PlanDue(request.partitioning)
             else:
+                assert isinstance(request, RemoveCamera)
                 event = CameraRemoved(request.camera)
             self._note = replace(self._note, failed=failed, requests=self._note.requests + 1)
             self._changed = True
             if self._tally is not None:  # The next range has room for the new ones already.
                 self._tally.noted(self._note)
             # A camera that could not be read has no seat to leave.
-            if isinstance(request, AddCameras) or request.camera not in failed:
+            if not (isinstance(request, RemoveCamera) and request.camera in failed):
                 self._carry_out(coordinator.handle(event))
 
     def _refuse_requests(self) -> None:
@@ -266,10 +271,14 @@ class Pipeline:
         assert self._coordinator is not None
         self._changed = False
         self._note = replace(self._note, seats=tuple(self._coordinator.seats()))
+        self._write(self._note)
+
+    def _write(self, note: NetworkNote) -> None:
+        self._noted = note
         if self._journal is not None:
-            self._journal.note(self._note.content())
+            self._journal.note(note.content())
         if self._tally is not None:
-            self._tally.noted(self._note)
+            self._tally.noted(note)
 
     def _tell(self, recoveries: Iterable[Recovery]) -> None:
         for recovery in recoveries:
@@ -286,8 +295,12 @@ class Pipeline:
     def _carry_out(self, instructions: Sequence[Instruction]) -> None:
         """Have the instructions done; what follows at once is among the events."""
         assert self._coordinator is not None
-        tiles = tuple(instruction for instruction in instructions if isinstance(instruction, CreateTile))
-        self._note = replace(self._note, tiles=self._note.tiles + tiles) if tiles else self._note
+        if self._coordinator.version != self._version:
+            self._version = self._coordinator.version
+            self._note = self._note.with_plans(self._coordinator.plans)
+            if self._noted is not None:
+                # As the network was before, if cameras have yet to answer.
+                self._write(self._noted.with_plans(self._coordinator.plans))
         if self._changed and (not self._coordinator.opening or self._coordinator.finished):
             self._write_note()
         openings: defaultdict[int, list[Assignment]] = defaultdict(list)
@@ -305,29 +318,20 @@ class Pipeline:
 
     def _do(self, instruction: Instruction) -> None:
         runtime = self._runtime
+        if self._keeper.do(instruction):
+            return
         match instruction:
             case DropCamera(worker, camera):
                 runtime.drop_camera(worker, camera)
             case RestartWorker(worker, seats, after):
                 self._started.add(worker)
                 runtime.restart_worker(worker, [self._assignment(seat) for seat in seats], after)
-            case CreateTile(shard, plan):
-                runtime.create_tile(shard, plan)
-            case RestoreShard(shard, plans):
-                runtime.restore_shard(shard, plans)
             case Advance(worker, through):
                 runtime.advance(worker, through)
             case CloseRange(index):
                 self._close(index)
             case FlushRanges():
-                self._publish(self._padder.flush(), last=True)
-            case ApplyRange(shard, index, after):
-                handle, network = self._published[index]
-                runtime.apply(shard, index, handle, network, after)
-            case TakeSnapshot(shard):
-                runtime.take_snapshot(shard)
-            case ReleaseRange(index):
-                self._published.pop(index)
+                self._events.append(self._keeper.flush(self._note.cameras))
             case Rewind(shard):
                 self._rewind(shard)
             case GiveUp(reason):
@@ -350,11 +354,6 @@ class Pipeline:
         if self._tally is not None:
             self._tally.closed(index, rows, closed)
         self.newest = index
-        self._publish(self._padder.push(closed))
+        self._events.append(self._keeper.push(closed, self._note.cameras))
+        self._events += self._planner.next(self._runtime, self._coordinator)
         self._tell(self._watch.closed(index))
-
-    def _publish(self, padded: list[PaddedRange], last: bool = False) -> None:
-        for entry in padded:
-            handle = self._runtime.publish(entry) if self._counting else None
-            self._published[entry.index] = (handle, self._note.cameras)
-        self._events.append(RangesPadded(tuple(entry.index for entry in padded), last))

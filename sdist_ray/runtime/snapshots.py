@@ -10,11 +10,12 @@ each). Nothing is ever unpickled.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ class SnapshotFolder:
 
     def __init__(self, place: str) -> None:
         self.place = place
+        self._seen: dict[int, dict[str, int]] | None = None
         try:
             if "://" in place:
                 self._files, self._root = pafs.FileSystem.from_uri(place)
@@ -97,19 +99,37 @@ class SnapshotFolder:
         name = f"{_prefix(tile)}{snapshot.last_range}-{sink.checksum:08x}.arrow"
         self._files.move(partial, f"{self._root}/{name}")
         found = self._names(tile)
+        found[name] = snapshot.last_range
         newest = sorted(set(found.values()))[-KEPT:]
         for stale in [other for other, index in found.items() if index not in newest]:
+            del found[stale]
             self._files.delete_file(f"{self._root}/{stale}")
 
     def ranges(self, tile: int) -> list[int]:
         """Last ranges of the tile's snapshots, ascending."""
         return sorted(set(self._names(tile).values()))
 
-    def _names(self, tile: int) -> dict[str, int]:
-        """The tile's snapshots by name, and the range of each."""
+    def look_again(self) -> None:
+        """See what others have written, or removed, since it was looked at."""
+        self._seen = None
+
+    def _look(self) -> dict[int, dict[str, int]]:
         selector = pafs.FileSelector(self._root, allow_not_found=True)
-        matches = [_NAME.fullmatch(entry.base_name) for entry in self._files.get_file_info(selector)]
-        return {match[0]: int(match["range"]) for match in matches if match and int(match["tile"]) == tile}
+        seen: dict[int, dict[str, int]] = {}
+        for entry in self._files.get_file_info(selector):
+            match = _NAME.fullmatch(entry.base_name)
+            if match:
+                seen.setdefault(int(match["tile"]), {})[match[0]] = int(match["range"])
+        return seen
+
+    def _names(self, tile: int) -> dict[str, int]:
+        """The tile's snapshots by name, and the range of each; whoever writes or removes one says so here.
+
+        A shard may have thousands of tiles, which nobody else writes down: to look once is enough.
+        """
+        if self._seen is None:
+            self._seen = self._look()
+        return self._seen.setdefault(tile, {})
 
     def read(
         self, tile: int, last_range: int, rows: tuple[str, ...], columns: tuple[str, ...], counting: Counting
@@ -151,8 +171,17 @@ class SnapshotFolder:
                 f"snapshot {path} refused: truncated or damaged: its checksum is {checksum:08x}"
             )
 
+    def forget(self, tiles: Collection[int]) -> None:
+        """Remove the snapshots of tiles, as far as they can be."""
+        for tile in tiles:
+            with contextlib.suppress(OSError):
+                names = self._names(tile)
+                while names:
+                    self._files.delete_file(f"{self._root}/{names.popitem()[0]}")
+
     def clear(self) -> None:
         """Remove all of it."""
+        self._seen = None
         if self._files.get_file_info(self._root).type != pafs.FileType.NotFound:
             self._files.delete_dir(self._root)
 
@@ -216,6 +245,7 @@ def _bytes_of(array: npt.NDArray[Any]) -> memoryview:
 def _chunks(array: npt.NDArray[Any]) -> Iterator[memoryview]:
     """The array's bytes, some rows at a time: no copy of all of it is made."""
     if array.size:
+        array = np.atleast_1d(array)
         step = max(1, CHUNK_BYTES * len(array) // array.nbytes)
         for start in range(0, len(array), step):
             yield _bytes_of(np.ascontiguousarray(array[start : start + step]))

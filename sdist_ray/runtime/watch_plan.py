@@ -23,6 +23,7 @@ class WatchPlan:
         standing_s: for how long it sees who stands still; None: as its settings say.
         drawing: what to draw.
         threads: that a worker's detector may use.
+        sightings: whether all that is detected on a calibrated ground is written down, for fusion.
     """
 
     detector: AnyDetectorSettings
@@ -33,6 +34,7 @@ class WatchPlan:
     standing_s: float | None
     drawing: Drawing
     threads: int = 1
+    sightings: bool = False
 
 
 @dataclass

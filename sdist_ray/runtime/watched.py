@@ -20,6 +20,7 @@ from sdist_ray.report.annotate import Annotator, Look
 from sdist_ray.report.faces import hide_heads
 from sdist_ray.report.heat_map import HeatMap
 from sdist_ray.report.top_down import TopDown, beside
+from sdist_ray.runtime.watch_sightings import SightingsFile
 from sdist_ray.video.source import Image
 from sdist_ray.video.writer import VideoWriter
 
@@ -29,8 +30,12 @@ PEOPLE_SCHEMA = pa.schema(
         ("x", pa.float32()), ("y", pa.float32()), ("width", pa.float32()), ("height", pa.float32()),
         ("score", pa.float32()), ("ground_x_m", pa.float64()), ("ground_y_m", pa.float64()),
         ("sigma_m", pa.float64()), ("group", pa.int64()),
+        ("person", pa.int64()),
     ]
 )  # fmt: skip
+NO_PERSON = -1
+ON_ONE_GROUND = ("homography", "pinhole")
+"""Methods whose places are of the calibration's own ground, and so of one ground for the whole network."""
 ROWS_TOGETHER = 20_000
 HEAT_CELLS = 60
 """Cells of a heat map along its longer side."""
@@ -72,7 +77,7 @@ class Watched:
         method, unit, limit: how it was measured, and what was too close.
         fps: of its video.
         violations, severities, groups: what was found.
-        files: what was written: "people", "video", "panel", "picture", "heat", by their paths.
+        files: what was written: "people", "sightings", "video", "panel", "picture", "heat", by their paths.
     """
 
     camera: str
@@ -96,7 +101,14 @@ class WatchFiles:
     """Writes one camera's files into a folder of its own."""
 
     def __init__(
-        self, folder: Path, watch: Watch, drawing: Drawing, still: bool, fps: float, size: tuple[int, int]
+        self,
+        folder: Path,
+        watch: Watch,
+        drawing: Drawing,
+        still: bool,
+        fps: float,
+        size: tuple[int, int],
+        sightings: bool = False,
     ) -> None:
         """For a camera.
 
@@ -106,6 +118,7 @@ class WatchFiles:
             drawing: what to draw.
             still: the source is one picture: what is drawn is a picture, too.
             fps, size: of its video, (width, height) in pixels.
+            sightings: see WatchPlan.
 
         Raises:
             InputError: the video cannot be written.
@@ -128,6 +141,9 @@ class WatchFiles:
         self._rows: list[dict[str, Any]] = []
         self._pending = 0
         self._metres = unit == "m"
+        self._sightings = None
+        if sightings and watch.ground.method in ON_ONE_GROUND:
+            self._sightings = SightingsFile(folder / "sightings.parquet", watch.ground)
         self._tracks: set[int] = set()
         self._picture: Image | None = None
         self._worth = -1
@@ -145,9 +161,11 @@ class WatchFiles:
         """How many tracks counted so far."""
         return len(self._tracks)
 
-    def add(self, camera: str, tick: int, scene: Scene) -> None:
-        """Take a scene that was just found: its people and its part of the map."""
+    def add(self, camera: str, tick: int, scene: Scene, seen: Floats) -> None:
+        """Take a scene that was just found, and all boxes that were detected, float64 (n, 4), pixels."""
         self._heat.add(scene)
+        if self._sightings is not None:
+            self._sightings.add(tick, scene, seen)
         people = scene.people
         if not len(people):
             return
@@ -162,6 +180,7 @@ class WatchFiles:
                 "x": left, "y": top, "width": width, "height": height,
                 "score": people.score.astype(np.float32), "ground_x_m": ground_x, "ground_y_m": ground_y,
                 "sigma_m": people.sigma if self._metres else nowhere, "group": people.group,
+                "person": np.full(len(people), NO_PERSON),
             }
         )  # fmt: skip
         self._pending += len(people)
@@ -178,6 +197,8 @@ class WatchFiles:
             missing = None
             if entry.name == "group":
                 missing = values == NO_GROUP
+            elif entry.name == "person":
+                missing = values == NO_PERSON
             elif values.dtype.kind == "f":
                 missing = np.isnan(values)
             arrays.append(pa.array(values, entry.type, mask=missing))
@@ -218,6 +239,8 @@ class WatchFiles:
         self._flush()
         self._people.close()
         files = {"people": self._folder / "people.parquet"}
+        if self._sightings is not None:
+            files["sightings"] = self._sightings.close()
         for name, writer in self._writers.items():
             writer.close()
             if writer.path.exists():
@@ -233,6 +256,8 @@ class WatchFiles:
     def abandon(self) -> None:
         """Let go of the files."""
         self._people.close()
+        if self._sightings is not None:
+            self._sightings.abandon()
         for writer in self._writers.values():
             writer.abandon()
 

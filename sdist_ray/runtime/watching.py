@@ -179,7 +179,7 @@ class WatchWorker:
             else:
                 detector = make_detector(chosen, camera.mask)
             folder = folder_of(self._folder, camera.id, number)
-            files = WatchFiles(folder, watch, plan.drawing, still, source.fps, size)
+            files = WatchFiles(folder, watch, plan.drawing, still, source.fps, size, plan.sightings)
         except BaseException:
             source.close()
             raise
@@ -316,7 +316,7 @@ class WatchWorker:
                 height, width = item.image.shape[:2]
                 boxes = item.seen.boxes.astype(np.float64) * [width, height, width, height]
                 scene = view.watch.look(item.time_s, boxes, item.seen.scores.astype(np.float64))
-                view.files.add(view.camera.id, item.tick, scene)
+                view.files.add(view.camera.id, item.tick, scene, boxes)
                 if item.time_s >= view.settled_s + SETTLE_S:
                     # Final, and out of memory.
                     view.settled_s = item.time_s

@@ -112,7 +112,7 @@ def ground_overlap(
     cells = np.concatenate(nodes)
     ground = np.bincount(cells, minlength=len(cameras) * grid.windows)
     pairs, shared = _count_pairs(np.concatenate(keys), cells, len(ground))
-    return _as_columns(pairs, shared, ground, grid.windows, side)
+    return as_columns(pairs, shared, ground, grid.windows, side)
 
 
 def joint_visits(site: Site, walk: Walk, overlap: GroundOverlap, grid: Grid) -> Ints:
@@ -195,7 +195,16 @@ def _count_pairs(keys: Ints, nodes: Ints, total: int) -> tuple[Ints, Ints]:
     return pairs, counts.astype(np.int64)
 
 
-def _as_columns(pairs: Ints, shared: Ints, ground: Ints, windows: int, side: float) -> GroundOverlap:
+def as_columns(pairs: Ints, shared: Ints, ground: Ints, windows: int, side: float) -> GroundOverlap:
+    """Cells that windows share, as a GroundOverlap.
+
+    Args:
+        pairs: int64 (rows,), ascending: node_a * nodes + node_b, where a node is camera * windows + window.
+        shared: int64 (rows,), cells that both see.
+        ground: int64 (nodes,), cells that each sees.
+        windows: of a camera.
+        side: of a cell, metres.
+    """
     node_a, node_b = np.divmod(pairs, max(len(ground), 1))
     camera_a, window_a = np.divmod(node_a, windows)
     camera_b, window_b = np.divmod(node_b, windows)

@@ -23,6 +23,9 @@ class Edges:
         links: int64 (edges,), number of links.
         score: float64 (edges,), mean over the links of the weaker of the two directions' scores.
         component: int64 (cameras,), number of each camera's connected component, from 0.
+        homography: float64 (edges, 9), fractions of a's image to those of b's, row by row; None where no
+            ground plane was learnt.
+        homography_error: float64 (edges,), root mean square of the residuals, fractions of an image's width.
     """
 
     cameras: tuple[str, ...]
@@ -31,6 +34,8 @@ class Edges:
     links: npt.NDArray[np.int64]
     score: npt.NDArray[np.float64]
     component: npt.NDArray[np.int64]
+    homography: npt.NDArray[np.float64] | None = None
+    homography_error: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.camera_a)
@@ -45,9 +50,16 @@ def camera_edges(links: Links, least_links: int = 1) -> Edges:
     score = np.bincount(which, weights=weaker, minlength=len(pairs)) / np.maximum(count, 1)
     keep = count >= least_links
     a, b = pairs[keep] // max(cameras, 1), pairs[keep] % max(cameras, 1)
-    graph = coo_array((np.ones(len(a)), (a, b)), shape=(cameras, cameras))
+    return Edges(links.cameras, a, b, count[keep], score[keep], components(cameras, a, b))
+
+
+def components(
+    cameras: int, camera_a: npt.NDArray[np.int64], camera_b: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The number of each camera's connected component, from 0: int64 (cameras,)."""
+    graph = coo_array((np.ones(len(camera_a)), (camera_a, camera_b)), shape=(cameras, cameras))
     component = connected_components(graph, directed=False)[1] if cameras else np.empty(0)
-    return Edges(links.cameras, a, b, count[keep], score[keep], component.astype(np.int64))
+    return np.asarray(component, dtype=np.int64)
 
 
 def camera_graph(edges: Edges) -> nx.Graph:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.exclusion.tile import Tile
-from sdist_ray.topology.estimators import ESTIMATORS, least_agreements
+from sdist_ray.topology.estimators import Criterion
 
 
 @dataclass(frozen=True)
 class DirectedLinks:
-    """Pairs (row window, column window) whose score passes, in one direction only.
+    """Pairs (row window, column window) that may pass, in one direction only.
 
     All arrays have one length. ``row`` and ``column`` are windows of the network: camera * windows + window.
+    ``score`` is the estimator's where that is a matter of counts alone, else what it is at most.
     """
 
     row: npt.NDArray[np.int64]
@@ -37,6 +39,7 @@ class Links:
         score_ab, score_ba: float64 (links,), the estimator's, in both directions.
         opportunities_ab, opportunities_ba: O, int64 (links,).
         exclusions_ab, exclusions_ba: E, int64 (links,).
+        confidence: float64 (links,), see significance.confidence; NaN where it was not asked for.
     """
 
     cameras: tuple[str, ...]
@@ -51,40 +54,68 @@ class Links:
     opportunities_ba: npt.NDArray[np.int64]
     exclusions_ab: npt.NDArray[np.int64]
     exclusions_ba: npt.NDArray[np.int64]
+    confidence: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.camera_a)
 
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Links:
+        """Some of the links, in their order."""
+        columns: dict[str, Any] = {
+            name: value[chosen] for name, value in vars(self).items() if isinstance(value, np.ndarray)
+        }
+        return replace(self, **columns)
+
 
 def directed_links(
-    tile: Tile, network: Sequence[str], estimator: str, threshold: float, threads: int = 1
+    tile: Tile,
+    network: Sequence[str] | Mapping[str, int],
+    estimator: str,
+    threshold: float,
+    threads: int = 1,
+    follow: bool = False,
 ) -> DirectedLinks:
-    """The pairs of one tile with a score above the threshold; never within one camera.
+    """The pairs of one tile that may have a score above the threshold; never within one camera.
+
+    Where the tile has both directions of a pair, it may be left out if only one passes.
 
     Args:
         tile: the counts.
-        network: all camera ids, in the order that numbers them.
+        network: camera ids, in the order that numbers them, or the number of each; pairs of others are left
+            out.
         estimator: a key of ESTIMATORS.
         threshold: C*, at least 0.
         threads: that may look for them.
+        follow: whether it is asked again and again, and may lack links that are new; see Tile.follow.
     """
-    score_of = ESTIMATORS[estimator]
+    criterion = Criterion(estimator, threshold)
     windows = tile.windows
-    place = {camera: number for number, camera in enumerate(network)}
-    least = least_agreements(score_of, threshold, tile.store.most_opportunities())
-    found = tile.pairs(least, threads)
-
-    def in_network(cameras: Sequence[str], at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        places = np.array([place[camera] for camera in cameras], dtype=np.int64)
-        return places[at // windows] * windows + at % windows
-
-    row, column = in_network(tile.rows, found.row), in_network(tile.columns, found.column)
+    place = network if isinstance(network, Mapping) else numbers_of(network)
+    if follow:
+        found = tile.follow(criterion, threads)
+    else:
+        found = tile.pairs(criterion.least(tile.store.most_opportunities()), threads, mutual=True)
+    rows, columns = (
+        np.array([place.get(camera, -1) for camera in cameras], np.int64)
+        for cameras in (tile.rows, tile.columns)
+    )
+    named = (rows[found.row // windows] >= 0) & (columns[found.column // windows] >= 0)
+    if not named.all():
+        # Of cameras that joined while they were asked for.
+        found = found.where(named)
+    row = rows[found.row // windows] * windows + found.row % windows
+    column = columns[found.column // windows] * windows + found.column % windows
     n, o = found.agreements, found.opportunities
-    forth = DirectedLinks(row, column, score_of(n, o), n, o)
+    forth = DirectedLinks(row, column, criterion.bound(n, o), n, o)
     if found.agreements_back is None or found.opportunities_back is None:
         return forth
     n, o = found.agreements_back, found.opportunities_back
-    return join_directed([forth, DirectedLinks(column, row, score_of(n, o), n, o)])
+    return join_directed([forth, DirectedLinks(column, row, criterion.bound(n, o), n, o)])
+
+
+def numbers_of(network: Sequence[str]) -> dict[str, int]:
+    """The number of every camera."""
+    return {camera: number for number, camera in enumerate(network)}
 
 
 def join_directed(parts: Sequence[DirectedLinks]) -> DirectedLinks:
@@ -132,4 +163,5 @@ def mutual_links(directed: DirectedLinks, network: Sequence[str], windows: int) 
         opportunities_ba=directed.opportunities[ba],
         exclusions_ab=directed.opportunities[ab] - directed.agreements[ab],
         exclusions_ba=directed.opportunities[ba] - directed.agreements[ba],
+        confidence=np.full(len(a), np.nan),
     )

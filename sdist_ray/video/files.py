@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from sdist_ray.cameras.camera import Camera, is_webcam, without_credentials
-from sdist_ray.errors import InputError
+from sdist_ray.errors import InputError, refuse_endless
 from sdist_ray.video.images import IMAGE_SUFFIXES, Images, is_image
 from sdist_ray.video.live import Webcam, webcam_name
 from sdist_ray.video.source import FrameError, Image, VideoSource
@@ -113,6 +113,7 @@ class VideoFile(VideoSource):
 def check_file(path: Path) -> None:
     """Raise InputError unless the path is a file with something in it that is no playlist."""
     try:
+        refuse_endless(path)
         with path.open("rb") as file:
             head = file.read(16)
     except OSError as error:

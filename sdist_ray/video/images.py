@@ -26,15 +26,7 @@ class Images(VideoSource):
     """
 
     def __init__(self, path: Path, fps: float | None = None, start_s: float = 0.0) -> None:
-        try:
-            path.stat()
-            folder = path.is_dir()
-            names = [entry for entry in path.iterdir() if is_image(entry)] if folder else [path]
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}") from error
-        if not names:
-            raise InputError(f"{path}: a folder without images (jpg, png, bmp, tif, webp)")
-        self._files = sorted(names, key=_natural)
+        self._files = image_files(path)
         self._fps = fps or DEFAULT_IMAGE_FPS
         self._start_s = start_s
         self._index = -1
@@ -42,7 +34,7 @@ class Images(VideoSource):
         self._closed = False
         first = next((image for file in self._files if (image := read_image(file)) is not None), None)
         if first is None:
-            if not folder:
+            if not path.is_dir():
                 wrong = "not a readable image" if path.stat().st_size else "an empty file"
                 raise InputError(f"{path}: {wrong}")
             raise InputError(f"{path}: none of its {len(self._files)} images can be read")
@@ -95,6 +87,22 @@ class Images(VideoSource):
         self._closed = True
 
 
+def image_files(path: Path) -> list[Path]:
+    """The images of a folder in natural order, or the single one.
+
+    Raises:
+        InputError: no such folder or file, or no image in it.
+    """
+    try:
+        path.stat()
+        names = [entry for entry in path.iterdir() if is_image(entry)] if path.is_dir() else [path]
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    if not names:
+        raise InputError(f"{path}: a folder without images (jpg, png, bmp, tif, webp)")
+    return sorted(names, key=_natural)
+
+
 def is_image(path: Path) -> bool:
     """Whether a file's name says that it is an image."""
     return path.suffix.lower() in IMAGE_SUFFIXES
@@ -103,7 +111,7 @@ def is_image(path: Path) -> bool:
 def read_image(path: Path) -> Image | None:
     """An image, uint8 (height, width, 3), BGR, upright; None if it cannot be read."""
     try:
-        if path.stat().st_size > MAX_IMAGE_BYTES:
+        if not path.is_file() or path.stat().st_size > MAX_IMAGE_BYTES:
             return None
         data = np.fromfile(path, dtype=np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None

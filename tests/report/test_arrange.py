@@ -75,7 +75,7 @@ def test_two_hundred_cameras_are_arranged_quickly():
     start = time.process_time()
     arrange(weights)
     # Usually 0.8 s; processor time, so that a busy machine does not fail the test.
-    assert time.process_time() - start < 6
+    assert time.process_time() - start < 15
 
 
 def test_layout_keeps_strongly_linked_cameras_nearer_than_weakly_linked_ones():

@@ -6,7 +6,7 @@ import pytest
 
 from sdist_ray.report import topology_picture
 from sdist_ray.report.colours import heat, pair_colours, palette_colour
-from sdist_ray.report.graph_picture import draw_graph
+from sdist_ray.report.graph_picture import _fit, draw_graph
 from sdist_ray.report.link_picture import LEAST_PER_EDGE, MOST_CURVES, links_to_draw
 from sdist_ray.report.network import components, most_linked, shorten
 from sdist_ray.report.run_folder import read_run
@@ -127,3 +127,12 @@ def test_a_damaged_snapshot_counts_as_none(tmp_path):
     path.write_bytes(b"\xff\xd8 not a picture")
     assert read_snapshot(tmp_path, "C1") is None
     assert read_snapshot(tmp_path, "C2") is None
+
+
+def test_a_component_of_which_one_camera_is_drawn_has_its_place():
+    """The others may be left out of a large network's picture."""
+    weights = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]], float)
+    position, height = _fit(weights, np.array([0, 0, 7]))
+    assert np.isfinite(position).all()
+    assert np.isfinite(height)
+    assert len({tuple(place) for place in position.round(3).tolist()}) == 3

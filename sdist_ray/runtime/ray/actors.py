@@ -9,15 +9,17 @@ from typing import Any
 import ray
 from ray.exceptions import RayTaskError
 
+from sdist_ray.coordinator.instructions import Piece, TilePlan
 from sdist_ray.errors import InputError
 from sdist_ray.exclusion.tile import Counting
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.runtime.feeds import Assignment, CameraReport, Feed, Opening
-from sdist_ray.runtime.hosts import ShardHost, Stale, WorkerHost, use_one_thread
+from sdist_ray.runtime.hosts import Parcel, ShardHost, Stale, WorkerHost, use_one_thread
 from sdist_ray.runtime.network import Request
 from sdist_ray.runtime.pipeline import Pipeline
 from sdist_ray.runtime.ray.runtime import RayRuntime, Setup
 from sdist_ray.runtime.snapshots import SnapshotFolder
+from sdist_ray.runtime.warm import warm_up_tiles
 from sdist_ray.topology.links import DirectedLinks
 
 
@@ -51,14 +53,36 @@ class ExclusionShard(ShardHost):
         use_one_thread()
         self._place = SnapshotFolder(place) if place else None
         super().__init__(counting, self._place)
+        if counting is not None:
+            warm_up_tiles(counting, read_only=True)
 
-    def apply_all(
-        self, session: str, handles: Sequence[Any], network: Sequence[str], after: int | None
-    ) -> None:
-        """Count ranges, references in a list, one on top of the other; the first on top of ``after``."""
-        for padded in ray.get(list(handles)):
+    def apply_all(self, session: str, handles: Sequence[Any], after: int | None) -> None:
+        """Count ranges one on top of the other; the first on top of ``after``.
+
+        Args:
+            session: see ShardHost.
+            handles: references in a list: of the ids of the network's cameras, and then of ranges.
+            after: see ShardHost.
+        """
+        network, *ranges = ray.get(list(handles))
+        for padded in ranges:
             self.apply(session, padded, network, after)
             after = padded.index
+
+    def hand_out_apart(self, session: str, pieces: Sequence[Piece], until: int) -> tuple[None, list[Parcel]]:
+        """See ``hand_out``; what is handed out comes by itself, for those who need it."""
+        return None, self.hand_out(session, pieces, until)
+
+    def build_of(
+        self,
+        session: str,
+        plans: Sequence[TilePlan],
+        pieces: Sequence[Piece],
+        handed: Sequence[Any],
+        until: int,
+    ) -> None:
+        """See ``build``; what others have handed out are references in a list."""
+        self.build(session, plans, pieces, ray.get(list(handed)), until)
 
     def pid(self) -> int:
         """This process."""

@@ -18,12 +18,14 @@ from sdist_ray.cameras.camera import Camera
 from sdist_ray.coordinator.shards import MAX_LOSSES
 from sdist_ray.errors import InputError
 from sdist_ray.exclusion.tile import Counting
+from sdist_ray.partition.partitioning import Partitioning
 from sdist_ray.runtime.base import FeedFactory, Keeping
 from sdist_ray.runtime.feeds import CameraReport, NetworkSpec
 from sdist_ray.runtime.hosts import Stale
 from sdist_ray.runtime.journal import JournalReader
 from sdist_ray.runtime.network import Requests, Tally
 from sdist_ray.runtime.ray.actors import CoordinatorActor, DetectionWorker, ExclusionShard
+from sdist_ray.runtime.ray.nodes import cpus_to_use
 from sdist_ray.runtime.ray.runtime import UNTIL_IT_IS_THERE, Actors, Setup
 from sdist_ray.topology.links import DirectedLinks
 
@@ -62,9 +64,9 @@ class RayNetwork:
         self.coordinator = f"coordinator-{secrets.token_hex(4)}"
         self._requests = Requests(network.cameras)
         self._journal = JournalReader(keeping.journal)
-        cpus = _cpus_to_use()
-        worker = _options(cpus * (1 - SHARDS_SHARE) / workers)
-        shard = _options(cpus * SHARDS_SHARE / max(shards, 1))
+        cpus = cpus_to_use()
+        worker = actor_options(cpus * (1 - SHARDS_SHARE) / workers)
+        shard = actor_options(cpus * SHARDS_SHARE / max(shards, 1))
         self._actors = Actors(
             tuple(
                 ray.remote(DetectionWorker).options(**worker).remote(network.clock) for _ in range(workers)
@@ -116,6 +118,11 @@ class RayNetwork:
         self._requests.remove(camera)
         self._coordinator.begin.remote([self._setup], self._requests.all)
 
+    def partition(self, partitioning: Partitioning) -> None:
+        """See Network."""
+        self._requests.partition(partitioning)
+        self._coordinator.begin.remote([self._setup], self._requests.all)
+
     def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
         """See Network."""
         links: list[DirectedLinks] = self._ask("directed_links", network, estimator, threshold)
@@ -164,15 +171,10 @@ class RayNetwork:
                     ) from error
 
 
-def _options(cpus: float) -> dict[str, Any]:
+def actor_options(cpus: float) -> dict[str, Any]:
+    """Of an actor that is to have so many CPUs, one at most."""
     # Spread over the nodes: one that dies takes few with it.
     return ACTOR_OPTIONS | {"num_cpus": _share(min(1.0, cpus)), "scheduling_strategy": "SPREAD"}
-
-
-def _cpus_to_use() -> float:
-    """The cluster's CPUs, less its largest node's if it has several: what that hosted fits on the others."""
-    nodes = [float(node["Resources"].get("CPU", 0.0)) for node in ray.nodes() if node["Alive"]]
-    return max(1.0, sum(nodes) - (max(nodes) if len(nodes) > 1 else 0.0))
 
 
 def _share(cpus: float) -> float:

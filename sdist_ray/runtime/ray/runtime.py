@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ray
 from ray.exceptions import ObjectLostError, RayActorError
 
-from sdist_ray.coordinator.events import RangeApplied, ShardLost, ShardRestored, SnapshotTaken, WorkerLost
-from sdist_ray.coordinator.instructions import TilePlan
+from sdist_ray.coordinator.events import (
+    PiecesHandedOut,
+    RangeApplied,
+    ShardLost,
+    ShardRestored,
+    SnapshotTaken,
+    TilesBuilt,
+    WorkerLost,
+)
+from sdist_ray.coordinator.instructions import BuildTiles, HandOut, TilePlan
 from sdist_ray.coordinator.shards import ShardFound
 from sdist_ray.exclusion.tile import Counting
 from sdist_ray.occupancy.padding import PaddedRange
@@ -21,6 +30,7 @@ from sdist_ray.runtime.feeds import Assignment, CameraReport, NetworkSpec
 from sdist_ray.runtime.hosts import Stale
 from sdist_ray.topology.links import DirectedLinks
 
+log = logging.getLogger(__name__)
 # Its process died, or an answer was lost with its node, or it does not know this session any more.
 LOST = (RayActorError, ObjectLostError, Stale)
 MOST_TOGETHER = 8
@@ -60,7 +70,7 @@ class _Call:
 
     worker: int | None
     shard: int | None
-    answer: Callable[[Any], Answer] | None
+    answer: Callable[[Any], Any] | None
     ranges: tuple[int, ...] = ()
 
 
@@ -78,6 +88,7 @@ class RayRuntime:
     """See Runtime. Lives with the coordinator; the actors are the driver's and outlive it."""
 
     name = "ray"
+    losses: tuple[type[BaseException], ...] = LOST
 
     def __init__(self, actors: Actors, setup: Sequence[Any]) -> None:
         self._setup = setup
@@ -89,10 +100,13 @@ class RayRuntime:
         self._shard_session: dict[int, str] = {}
         self._pending: dict[Any, _Call] = {}
         self._due: list[deque[_Due]] = [deque() for _ in actors.shards]
+        self._handed: dict[tuple[int, int, int], Any] = {}
+        self._network: tuple[Sequence[str], Any] | None = None
 
     def attach(self, plans: Sequence[Sequence[TilePlan]]) -> list[ShardFound | None]:
         """See Runtime."""
         self._pending.clear()
+        self._handed.clear()
         for due in self._due:
             due.clear()
         self._worker_session.clear()
@@ -140,6 +154,31 @@ class RayRuntime:
         reference = self._shards[shard].restore.options(**UNTIL_IT_IS_THERE).remote(session, plans)
         self._ask_shard(shard, reference, lambda found: ShardRestored(shard, found.last, found.snapshots))
 
+    def hand_out(self, instruction: HandOut) -> None:
+        """See Runtime. What is handed out goes from actor to actor."""
+        change, shard, target = instruction.change, instruction.shard, instruction.target
+        self._count(shard, 0)
+        method = self._shards[shard].hand_out_apart.options(num_returns=2)
+        done, parcels = method.remote(self._shard_session[shard], instruction.pieces, instruction.until)
+        self._handed[change, shard, target] = parcels
+        self._ask_shard(shard, done, lambda _: PiecesHandedOut(change, shard, target))
+
+    def build_tiles(self, instruction: BuildTiles) -> None:
+        """See Runtime."""
+        change, shard = instruction.change, instruction.shard
+        self._count(shard, 0)
+        handed = [self._handed.pop((change, source, shard)) for source in instruction.sources]
+        reference = self._shards[shard].build_of.remote(
+            self._shard_session[shard], instruction.plans, instruction.pieces, handed, instruction.until
+        )
+        self._ask_shard(shard, reference, lambda _: TilesBuilt(change, shard))
+
+    def drop_tiles(self, shard: int, tiles: Sequence[int]) -> None:
+        """See Runtime."""
+        self._count(shard, 0)
+        reference = self._shards[shard].drop_tiles.remote(self._shard_session[shard], tiles)
+        self._ask_shard(shard, reference, None)
+
     def publish(self, padded: PaddedRange) -> Any:
         """See Runtime: one copy in the object store, whoever reads it."""
         return ray.put(padded)
@@ -152,17 +191,26 @@ class RayRuntime:
     def _count(self, shard: int, few: int = MOST_TOGETHER) -> None:
         """Have a shard count what is due, if it is idle, or if there are ``few`` and it has but one call."""
         due = self._due[shard]
+        if not due:
+            return
         calls = sum(call.shard == shard and bool(call.ranges) for call in self._pending.values())
         while due and (not calls or not few or (calls == 1 and len(due) >= few)):
             network = due[0].network
             together: list[_Due] = []
             while due and due[0].network == network and len(together) < MOST_TOGETHER:
                 together.append(due.popleft())
+            handles = [self._handle_of(network), *(d.handle for d in together)]
             reference = self._shards[shard].apply_all.remote(
-                self._shard_session[shard], [d.handle for d in together], network, together[0].after
+                self._shard_session[shard], handles, together[0].after
             )
             self._pending[reference] = _Call(None, shard, None, tuple(d.index for d in together))
             calls += 1
+
+    def _handle_of(self, network: Sequence[str]) -> Any:
+        """Of the ids of a network's cameras: of a large one, too much to say with every call."""
+        if self._network is None or self._network[0] != network:
+            self._network = (network, ray.put(tuple(network)))
+        return self._network[1]
 
     def take_snapshot(self, shard: int) -> None:
         """See Runtime."""
@@ -170,7 +218,7 @@ class RayRuntime:
         reference = self._shards[shard].take_snapshot.remote(self._shard_session[shard])
         self._ask_shard(shard, reference, lambda index: SnapshotTaken(shard, index))
 
-    def _ask_worker(self, worker: int, reference: Any, answer: Callable[[Any], Answer] | None) -> None:
+    def _ask_worker(self, worker: int, reference: Any, answer: Callable[[Any], Any] | None) -> None:
         self._pending[reference] = _Call(worker, None, answer)
 
     def _ask_shard(self, shard: int, reference: Any, answer: Callable[[Any], Answer] | None) -> None:
@@ -180,6 +228,10 @@ class RayRuntime:
         """See Runtime."""
         assert self._pending, "nothing is under way that could be waited for"
         done, _ = ray.wait(list(self._pending), num_returns=1)
+        return self._answers(done)
+
+    def _answers(self, done: Sequence[Any]) -> list[Any]:
+        """What the calls that are done, and others that are by now, answered."""
         # An actor answers in order of its calls: take them in the order they were made.
         also, _ = ray.wait(list(self._pending), num_returns=len(self._pending), timeout=0)
         ready = {*done, *also}
@@ -191,7 +243,9 @@ class RayRuntime:
                 continue
             try:
                 result = ray.get(reference)
-            except LOST:
+            except self.losses as error:
+                who = f"shard {call.shard}" if call.worker is None else f"worker {call.worker}"
+                log.warning("%s is lost: %s: %s", who, type(error).__name__, error)
                 answers.append(self._forget(call))
                 continue
             if call.answer is not None:
@@ -215,16 +269,20 @@ class RayRuntime:
         return ShardLost(lost.shard)
 
     def directed_links(
-        self, network: Sequence[str], estimator: str, threshold: float
+        self,
+        network: Sequence[str],
+        estimator: str,
+        threshold: float,
+        tiles: Collection[int] | None = None,
+        follow: bool = False,
     ) -> list[list[DirectedLinks] | None]:
         """See Runtime."""
-        return [
-            _unless_lost(reference)
-            for reference in [
-                shard.directed_links.remote(self._shard_session[number], network, estimator, threshold)
-                for number, shard in enumerate(self._shards)
-            ]
+        asked = network, estimator, threshold, tiles, follow
+        references = [
+            shard.directed_links.remote(self._shard_session[number], *asked)
+            for number, shard in enumerate(self._shards)
         ]
+        return [self._unless_lost(reference) for reference in references]
 
     def reports(self) -> list[list[CameraReport] | None]:
         """See Runtime."""
@@ -233,15 +291,14 @@ class RayRuntime:
             worker.report.remote(self._worker_session[number]) if number in self._worker_session else None
             for number, worker in enumerate(self._workers)
         ]
-        return [[] if reference is None else _unless_lost(reference) for reference in references]
+        return [[] if reference is None else self._unless_lost(reference) for reference in references]
+
+    def _unless_lost(self, reference: Any) -> Any:
+        try:
+            return ray.get(reference)
+        except self.losses:
+            return None
 
     def close(self) -> None:
         """See Runtime. The actors are the driver's."""
         self._pending.clear()
-
-
-def _unless_lost(reference: Any) -> Any:
-    try:
-        return ray.get(reference)
-    except LOST:
-        return None

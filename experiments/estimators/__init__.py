@@ -1,0 +1,1 @@
+"""Which estimator finds the most links, and the fewest false ones?"""

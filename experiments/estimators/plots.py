@@ -1,0 +1,109 @@
+"""Tables and plots of what run.py wrote.
+
+    python -m experiments.estimators.plots [experiments/estimators/activity.json …]
+
+Without files: of all studies beside this file. Draws <study>.png beside each, and prints a table (Markdown).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.charts import COLOURS, tidy
+
+LEVELS = ("windows", "cameras", "search")
+SHOWN = ("nonexclusion", "raw", "corrected", "information", "conditional_entropy", "lift", "likelihood_ratio",
+         "bayes", "chance")  # fmt: skip
+DRAWN = ("nonexclusion", "corrected", "information", "likelihood_ratio", "bayes", "chance")
+SEEDS = "seed"
+
+Runs = list[dict[str, Any]]
+
+
+def cases(runs: Runs) -> dict[str, Runs]:
+    """Runs that differ in nothing but the seed, together; named by what differs between them."""
+    told = [
+        key
+        for key in ("source", "people", "minutes", "misses", "noise_px")
+        if len({str(run["settings"].get(key)) for run in runs}) > 1
+    ]
+    found: dict[str, Runs] = {}
+    for run in runs:
+        settings = run["settings"]
+        name = ", ".join(
+            str(settings[key]) if key == "source" else f"{settings[key]:g} {key}"
+            for key in told
+            if key in settings
+        )
+        found.setdefault(name or "all", []).append(run)
+    return found
+
+
+def average(runs: Runs, estimator: str, level: str) -> float | None:
+    """Mean average precision over seeds; None where the level was not measured."""
+    values = [
+        run["estimators"][estimator][level]["average_precision"]
+        for run in runs
+        if level in run["estimators"].get(estimator, {})
+    ]
+    return float(np.mean(values)) if values else None
+
+
+def table(runs: Runs) -> str:
+    """Average precision: a row for each case and level, a column for each estimator."""
+    rows = [f"| | level | seeds | {' | '.join(name.replace('_', ' ') for name in SHOWN)} |"]
+    rows.append("|---" * (3 + len(SHOWN)) + "|")
+    for name, those in cases(runs).items():
+        for level in LEVELS:
+            values = [average(those, estimator, level) for estimator in SHOWN]
+            known = [value for value in values if value is not None]
+            if not known:
+                continue
+            best = max(known)
+            cells = ["–" if v is None else f"**{v:.3f}**" if v == best else f"{v:.3f}" for v in values]
+            rows.append(f"| {name} | {level} | {len(those)} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def draw(runs: Runs, path: Path) -> None:
+    """Precision against recall of the first seed of each case; a row for each, a column for each level."""
+    kept = cases(runs)
+    figure = Figure(figsize=(11, 2.6 * len(kept) + 0.6), layout="constrained")
+    grid = figure.subplots(len(kept), len(LEVELS), squeeze=False)
+    for line, (name, those) in zip(grid, kept.items(), strict=True):
+        for axes, level in zip(line, LEVELS, strict=True):
+            tidy(axes, f"{name}: {level}", "recall", "precision")
+            axes.set_xlim(0, 1.02)
+            axes.set_ylim(0, 1.02)
+            for colour, estimator in zip(COLOURS, DRAWN, strict=False):
+                entry = those[0]["estimators"][estimator].get(level)
+                if entry is not None and entry["curve"]:
+                    precision, recall, _ = zip(*entry["curve"], strict=True)
+                    alone = "o" if len(recall) == 1 else None
+                    label = estimator.replace("_", " ")
+                    axes.plot(recall, precision, color=colour, lw=1.3, marker=alone, label=label)
+            # With two cameras there is one pair, which tells nothing of cameras.
+            axes.set_visible(bool(axes.lines))
+    lines = grid[0][0].get_legend_handles_labels()
+    figure.legend(*lines, loc="outside lower center", ncols=len(DRAWN), frameon=False, fontsize=9)
+    figure.savefig(path, dpi=90)
+
+
+def main() -> None:
+    here = Path(__file__).parent
+    for path in map(Path, sys.argv[1:] or sorted(map(str, here.glob("*.json")))):
+        runs = json.loads(path.read_text())
+        if "estimators" not in runs[0]:
+            continue
+        draw(runs, path.with_suffix(".png"))
+        print(f"{path.stem}\n\n{table(runs)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,352 @@
+"""What links are judged by besides N and O: visits, and how often padded windows are on, in slots of time.
+
+All of it is of single windows and cameras, O(n), and the same whatever store counts the pairs. The chance
+that y[j] is on at a tick of x[i] though the two have nothing to do with each other is not one number: both
+follow the hours. So ticks are counted by slot: footage of any length has at most SLOTS of them, which become
+longer as it goes on, up to two hours of the day, and are then those of every day.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from sdist_ray.occupancy.block import MAX_TICKS, Clock, OccupancyRange, Words
+from sdist_ray.occupancy.padding import PaddedRange, Padder, Padding, smear
+from sdist_ray.occupancy.sparse import SparseRange, SparseWords
+
+SLOTS = 12
+DAY_S = 86_400.0
+DOUBLINGS = 4
+"""From slots of seven and a half minutes to those of two hours."""
+VISIT_GAP_S = 1.0
+"""A window that is empty for no longer than this is still visited: detectors miss people."""
+LONG_AGO = -(1 << 60)
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Counts of some cameras' windows.
+
+    Attributes:
+        visits: int64 (cameras, windows), runs of occupied ticks, those closer than VISIT_GAP_S taken as one.
+        occupied: uint32 (SLOTS, cameras, windows), ticks of x by slot.
+        padded: uint32 (SLOTS, cameras, windows), ticks of y and r by slot.
+        countable: int64 (SLOTS, cameras), ticks of r by slot.
+    """
+
+    visits: Ints
+    occupied: npt.NDArray[np.uint32]
+    padded: npt.NDArray[np.uint32]
+    countable: Ints
+
+    @classmethod
+    def none(cls, cameras: int, windows: int) -> Rates:
+        """Of cameras that have not seen anything yet."""
+        return cls(
+            np.zeros((cameras, windows), dtype=np.int64),
+            np.zeros((SLOTS, cameras, windows), dtype=np.uint32),
+            np.zeros((SLOTS, cameras, windows), dtype=np.uint32),
+            np.zeros((SLOTS, cameras), dtype=np.int64),
+        )
+
+    def select(self, cameras: npt.NDArray[np.int64]) -> Rates:
+        """Those of some cameras, in this order."""
+        return Rates(
+            self.visits[cameras],
+            self.occupied[:, cameras],
+            self.padded[:, cameras],
+            self.countable[:, cameras],
+        )
+
+    def grown(self, cameras: int) -> Rates:
+        """The same with more cameras, which have not seen anything."""
+        more = Rates.none(cameras - len(self.visits), self.visits.shape[1])
+        return Rates(
+            np.concatenate([self.visits, more.visits]),
+            np.concatenate([self.occupied, more.occupied], axis=1),
+            np.concatenate([self.padded, more.padded], axis=1),
+            np.concatenate([self.countable, more.countable], axis=1),
+        )
+
+
+@numba.njit(inline="always", nogil=True)
+def _ones(word):  # type: ignore[no-untyped-def]
+    """Number of set bits of a uint64 (LLVM knows this idiom and makes it one instruction)."""
+    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def collect(place, word, shift, occupied):  # type: ignore[no-untyped-def]
+    """Put one range's words beside those of others.
+
+    Args:
+        place: int32 (n,), windows.
+        word: uint64 (n,).
+        shift: uint64, where the range's ticks begin.
+        occupied: uint64 (places,), updated.
+    """
+    for k in range(place.shape[0]):
+        occupied[place[k]] |= word[k] << shift
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def count_occupied(place, word, first, gap, newest, visits, occupied):  # type: ignore[no-untyped-def]
+    """Count one range's occupied ticks and visits.
+
+    Args:
+        place: int32 (n,), windows.
+        word: uint64 (n,), x.
+        first: the range's first tick.
+        gap: empty ticks that do not end a visit, at most.
+        newest: int64 (places,), each window's newest occupied tick, updated.
+        visits: int64 (places,), updated.
+        occupied: integers (places,), updated.
+    """
+    one = np.uint64(1)
+    for k in range(place.shape[0]):
+        at, x = place[k], word[k]
+        occupied[at] += _ones(x)
+        # What lies within reach of an earlier tick of this range begins no visit.
+        near, reach = x << one, np.int64(1)
+        while reach <= gap:
+            step = min(reach, gap + 1 - reach)
+            near |= near << np.uint64(step)
+            reach += step
+        lowest = x & (~x + one)
+        begins = _ones(x & ~near & ~lowest)
+        visits[at] += begins + np.int64(first + _ones(lowest - one) - newest[at] > gap + 1)
+        # The highest bit, and all below it.
+        for shift in (1, 2, 4, 8, 16, 32):
+            x |= x >> np.uint64(shift)
+        newest[at] = first + _ones(x) - 1
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def spread_out(place, word, columns, windows, spaced, touched, count):  # type: ignore[no-untyped-def]
+    """OR words into cameras' windows, laid out with a border round each camera's grid.
+
+    Args:
+        place: int32 (n,), windows.
+        word: uint64 (n,).
+        columns: of the grid.
+        windows: of a camera.
+        spaced: uint64 (cameras, (rows + 2) * (columns + 2)), updated.
+        touched: int32 (cameras,), the cameras that have any, each once. Those that are among them already
+            are told by the corner of their border, which is 1.
+        count: how many there are already.
+
+    Returns:
+        How many there are now.
+    """
+    for k in range(place.shape[0]):
+        if word[k] == 0:
+            continue
+        camera, window = place[k] // windows, place[k] % windows
+        if spaced[camera, 0] == 0:
+            spaced[camera, 0] = 1
+            touched[count] = camera
+            count += 1
+        spaced[camera, (window // columns + 1) * (columns + 2) + window % columns + 1] |= word[k]
+    return count
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def count_padded(touched, columns, countable, spaced, across, counts):  # type: ignore[no-untyped-def]
+    """Pad cameras' windows in space, and count the ticks at which they are on and can be counted.
+
+    The loops go straight through memory, borders included, whose counts mean nothing: so they are vectorised.
+
+    Args:
+        touched: int32 (n,), cameras.
+        columns: of the grid.
+        countable: uint64 (cameras,), r.
+        spaced: uint64 (cameras, places), as spread_out leaves it; zero afterwards.
+        across: uint64 (places,), scratch.
+        counts: uint32 (cameras, places), updated.
+    """
+    width, places = columns + 2, spaced.shape[1]
+    for k in range(touched.shape[0]):
+        camera = touched[k]
+        x, known, out = spaced[camera], countable[camera], counts[camera]
+        x[0] = 0
+        across[0] = across[places - 1] = 0
+        for j in range(1, places - 1):
+            across[j] = x[j - 1] | x[j] | x[j + 1]
+        for j in range(width, places - width):
+            out[j] += np.uint32(_ones((across[j - width] | across[j] | across[j + width]) & known))
+        x[:] = 0
+
+
+class RateCounter:
+    """Counts Rates over ranges in ascending order; lags behind them by the tolerance, and by up to 64 ticks.
+
+    As many ranges as fit a word are counted as one: that takes a third of the time.
+    They may be asked for by another thread than the one that counts.
+    """
+
+    def __init__(self, cameras: int, padding: Padding) -> None:
+        self._lock = threading.Lock()
+        clock = padding.clock
+        self._together = MAX_TICKS // clock.range_ticks
+        self._ticks = clock.range_ticks
+        self._padding = padding = replace(padding, clock=Clock(clock.fps, clock.range_ticks * self._together))
+        self._gap = round(VISIT_GAP_S * padding.clock.fps)
+        self._padder = Padder(padding)
+        self._slots = Slots(padding.clock.fps)
+        windows = padding.grid.windows
+        self._index: int | None = None
+        self._occupied: Words = np.zeros((cameras, windows), dtype=np.uint64)
+        self._available: Words = np.zeros(cameras, dtype=np.uint64)
+        self._newest = np.full((cameras, windows), LONG_AGO, dtype=np.int64)
+        self._counts = Rates.none(cameras, windows)
+        places = (padding.grid.rows + 2) * (padding.grid.columns + 2)
+        self._across: Words = np.empty(places, dtype=np.uint64)
+        self._spaced: Words = np.zeros((cameras, places), dtype=np.uint64)
+        self._padded = np.zeros((SLOTS, cameras, places), dtype=np.uint32)
+        self._touched = np.empty(cameras, dtype=np.int32)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the counts; pages of windows that nobody was ever near are not resident."""
+        return self._padded.nbytes + self._counts.occupied.nbytes + self._counts.visits.nbytes
+
+    def grow(self, cameras: int) -> None:
+        """The network has more cameras from the next range on; they were unavailable before."""
+        more = ((0, cameras - len(self._touched)), (0, 0))
+        with self._lock:
+            self._padder.grow(cameras)
+            self._occupied = np.pad(self._occupied, more)
+            self._available = np.pad(self._available, more[0])
+            self._newest = np.pad(self._newest, more, constant_values=LONG_AGO)
+            self._spaced = np.pad(self._spaced, more)
+            self._padded = np.pad(self._padded, ((0, 0), *more))
+            self._touched = np.empty(cameras, dtype=np.int32)
+            self._counts = self._counts.grown(cameras)
+
+    def add(self, entry: OccupancyRange | SparseRange) -> None:
+        """Count one range, and what surrounds it as soon as that is known."""
+        words = SparseWords.of(entry.occupied) if isinstance(entry, OccupancyRange) else entry.occupied
+        index, at = divmod(entry.index, self._together)
+        shift = np.uint64(at * self._ticks)
+        with self._lock:
+            if index != self._index:
+                self._collected()
+                self._index = index
+            collect(words.place, words.word, shift, self._occupied.reshape(-1))
+            self._available |= entry.available << shift
+
+    def _collected(self) -> None:
+        """Count the ranges that were put together."""
+        if self._index is None:
+            return
+        together = SparseRange(self._index, SparseWords.of(self._occupied), self._available.copy())
+        # What was there is zero again, without a look at everything.
+        self._occupied.reshape(-1)[together.occupied.place] = 0
+        self._available[:] = 0
+        self._index = None
+        for padded in self._padder.push(together):
+            self._count(padded)
+
+    def rates(self) -> Rates:
+        """What was counted so far, as if nothing came after it. A copy."""
+        with self._lock:
+            now = copy.deepcopy(self)
+        now._collected()
+        for padded in now._padder.flush():
+            now._count(padded)
+        grid = self._padding.grid
+        inside = now._padded.reshape(SLOTS, -1, grid.rows + 2, grid.columns + 2)[:, :, 1:-1, 1:-1]
+        return replace(now._counts, padded=inside.reshape(SLOTS, -1, grid.windows))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
+
+    def _count(self, padded: PaddedRange) -> None:
+        grid, clock, counts = self._padding.grid, self._padding.clock, self._counts
+        first = padded.index * clock.range_ticks
+        slot = self._slot(first)
+        words = padded.occupied
+        count_occupied(
+            words.place, words.word, first, self._gap, self._newest.reshape(-1),
+            counts.visits.reshape(-1), counts.occupied[slot].reshape(-1),
+        )  # fmt: skip
+        touched = 0
+        for index, near in padded.nearby:
+            offset = (index - padded.index) * clock.range_ticks
+            close = near if offset == 0 else self._within_reach(near, offset)
+            word = np.zeros_like(close.word)
+            smear(close.word, offset, self._padding.tolerance, clock.range_ticks, word)
+            touched = spread_out(
+                close.place, word, grid.columns, grid.windows, self._spaced, self._touched, touched
+            )
+        count_padded(
+            self._touched[:touched], grid.columns, padded.countable, self._spaced, self._across,
+            self._padded[slot],
+        )  # fmt: skip
+        counts.countable[slot] += np.bitwise_count(padded.countable)
+
+    def _within_reach(self, words: SparseWords, offset: int) -> SparseWords:
+        """Of a range that begins so many ticks later, the words that reach into the present one."""
+        tolerance, ticks = self._padding.tolerance, self._padding.clock.range_ticks
+        if offset > 0:
+            bits = (1 << max(0, min(ticks, ticks + tolerance - offset))) - 1
+        else:
+            bits = (1 << 64) - (1 << min(64, max(0, -offset - tolerance)))
+        there = np.flatnonzero(words.word & np.uint64(bits))
+        return SparseWords(words.place[there], words.word[there])
+
+    def _slot(self, tick: int) -> int:
+        slot, moved = self._slots.of(tick)
+        for to in moved:
+            for field in (self._counts.occupied, self._padded, self._counts.countable):
+                before = field.copy()
+                field[:] = 0
+                for number, place in enumerate(to):
+                    field[place] += before[number]
+        return slot
+
+
+class Slots:
+    """Which slot a tick belongs to: SLOTS of them from the first on, twice as long whenever they are full."""
+
+    def __init__(self, fps: float) -> None:
+        self._day = DAY_S * fps
+        self._doubled = 0
+        self._first: int | None = None
+
+    @property
+    def daily(self) -> bool:
+        """Whether slots are those of every day."""
+        return self._doubled == DOUBLINGS
+
+    def _number(self, tick: int) -> int:
+        """Slots of the present length since the epoch."""
+        return int(tick // (self._day / SLOTS / (1 << (DOUBLINGS - self._doubled))))
+
+    def of(self, tick: int) -> tuple[int, list[list[int]]]:
+        """The slot of a tick, no earlier than those before; and where slots' counts move first, in turn."""
+        moved: list[list[int]] = []
+        if self._first is None:
+            self._first = self._number(tick)
+        while not self.daily and self._number(tick) - self._first >= SLOTS:
+            first = self._first
+            self._doubled += 1
+            self._first = first // 2
+            numbers = [(first + slot) // 2 for slot in range(SLOTS)]
+            moved.append([n % SLOTS if self.daily else n - self._first for n in numbers])
+        number = self._number(tick)
+        return (number % SLOTS if self.daily else number - self._first), moved

@@ -1,0 +1,1 @@
+"""A live network: what carries its decisions out, and its workers."""

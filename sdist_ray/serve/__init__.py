@@ -1,0 +1,1 @@
+"""The live dashboard and its HTTP interface: reads what a run publishes."""

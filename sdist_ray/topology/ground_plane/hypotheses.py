@@ -1,0 +1,209 @@
+"""Rough homographies of a pair of cameras: drawn from pairs of tracklets, most likely ones first."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from sdist_ray.topology.ground_plane.homography import UNITS_X, UNITS_Y, from_four, orient, transfer
+from sdist_ray.topology.ground_plane.refine import score_both
+
+LEAST_SAMPLES = 2
+"""Samples from the first to the last that two tracklets must have in common."""
+LEAST_WAY = 0.5
+"""Units that both must have gone meanwhile."""
+MOST_PAIRS = 20_000
+CHECK = 0.8
+"""Units within which two more points of the tracklets must be transferred."""
+NEW = 0.2
+"""Share of draws that pay no heed to what is likely."""
+TESTED = 25
+"""Tracklets of each camera that a hypothesis is scored with."""
+
+
+@numba.njit(cache=True, nogil=True)
+def occupancy(view, padding):  # type: ignore[no-untyped-def]
+    """Which units of a view somebody stood in, at every sample: bool (samples, 108)."""
+    rows, columns = int(UNITS_Y), int(UNITS_X)
+    result = np.zeros((view.available.shape[0], rows * columns), np.bool_)
+    for s in range(view.available.shape[0]):
+        for k in range(view.sample_start[s], view.sample_start[s + 1]):
+            column = min(max(int(view.place[view.by_sample[k], 0]), 0), columns - 1)
+            row = min(max(int(view.place[view.by_sample[k], 1]), 0), rows - 1)
+            for r in range(max(0, row - padding), min(rows, row + padding + 1)):
+                for c in range(max(0, column - padding), min(columns, column + padding + 1)):
+                    result[s, r * columns + c] = True
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def agreement(a, b):  # type: ignore[no-untyped-def]
+    """The share of samples with somebody in a unit of a in which somebody was in or beside one of b.
+
+    Returns:
+        float64 (108, 108): C of units rather than windows, and of samples, times how sure we are of it.
+    """
+    places = int(UNITS_Y) * int(UNITS_X)
+    here, there = occupancy(a, 0), occupancy(b, 1)
+    agreements, opportunities = np.zeros((places, places)), np.zeros(places)
+    for s in range(here.shape[0]):
+        if not b.available[s]:
+            continue
+        for i in range(places):
+            if here[s, i]:
+                opportunities[i] += 1.0
+                for j in range(places):
+                    if there[s, j]:
+                        agreements[i, j] += 1.0
+    for i in range(places):
+        for j in range(places):
+            agreements[i, j] /= opportunities[i] + 2.0
+    return agreements
+
+
+@numba.njit(cache=True, nogil=True)
+def likely_pairs(a, b):  # type: ignore[no-untyped-def]
+    """Tracklets of a and b that moved at the same time, and how likely they are one person's.
+
+    Returns:
+        pairs: int64 (n, 2).
+        likely: float64 (n,): the mean along the way of the weaker direction's agreement.
+    """
+    forth, back = agreement(a, b), agreement(b, a)
+    pairs, likely = np.zeros((MOST_PAIRS, 2), np.int64), np.zeros(MOST_PAIRS)
+    count = 0
+    columns = int(UNITS_X)
+    longest = 0
+    for j in range(b.first.shape[0]):
+        longest = max(longest, b.offset[j + 1] - b.offset[j])
+    # Tracklets are numbered by their first foot point, so by their first sample, almost.
+    order_b = np.argsort(b.first, kind="mergesort")
+    first_b = b.first[order_b]
+    for i in range(a.first.shape[0]):
+        begin_a, end_a = a.first[i], a.first[i] + a.offset[i + 1] - a.offset[i] - 1
+        start = np.searchsorted(first_b, begin_a - longest)
+        for at_b in range(start, first_b.shape[0]):
+            if first_b[at_b] > end_a:
+                break
+            j = order_b[at_b]
+            begin = max(begin_a, b.first[j])
+            end = min(end_a, b.first[j] + b.offset[j + 1] - b.offset[j] - 1)
+            if end - begin < LEAST_SAMPLES:
+                continue
+            in_a, in_b = a.offset[i] - begin_a, b.offset[j] - b.first[j]
+            way_a = (a.place[in_a + end, 0] - a.place[in_a + begin, 0]) ** 2
+            way_a += (a.place[in_a + end, 1] - a.place[in_a + begin, 1]) ** 2
+            way_b = (b.place[in_b + end, 0] - b.place[in_b + begin, 0]) ** 2
+            way_b += (b.place[in_b + end, 1] - b.place[in_b + begin, 1]) ** 2
+            if way_a < LEAST_WAY * LEAST_WAY or way_b < LEAST_WAY * LEAST_WAY or count == MOST_PAIRS:
+                continue
+            total = 0.0
+            for s in range(begin, end + 1):
+                p = int(a.place[in_a + s, 1]) * columns + int(a.place[in_a + s, 0])
+                q = int(b.place[in_b + s, 1]) * columns + int(b.place[in_b + s, 0])
+                p, q = min(p, forth.shape[0] - 1), min(q, forth.shape[0] - 1)
+                total += min(forth[p, q], back[q, p])
+            pairs[count, 0], pairs[count, 1] = i, j
+            likely[count] = total / (end - begin + 1)
+            count += 1
+    return pairs[:count], likely[:count]
+
+
+@numba.njit(cache=True, nogil=True)
+def next_random(state):  # type: ignore[no-untyped-def]
+    """The next of a sequence of numbers in [0, 1): splitmix64, the same everywhere.
+
+    Args:
+        state: uint64 (1,), updated.
+    """
+    state[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = state[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return float(z >> np.uint64(11)) / 9007199254740992.0
+
+
+@numba.njit(cache=True, nogil=True)
+def points_of(a, b, i, j, at, p, q):  # type: ignore[no-untyped-def]
+    """The places of two tracklets at the ends of what they have in common, and at two moments between.
+
+    Args:
+        a, b: Views.
+        i, j: a tracklet of each.
+        at: 0 or 1, which pair of the hypothesis this is.
+        p, q: float64 (8, 2), written at 2 · at, 2 · at + 1 and 4 + 2 · at, 5 + 2 · at.
+    """
+    begin = max(a.first[i], b.first[j])
+    length_a, length_b = a.offset[i + 1] - a.offset[i], b.offset[j + 1] - b.offset[j]
+    end = min(a.first[i] + length_a, b.first[j] + length_b) - 1
+    between = end - begin
+    in_a, in_b = a.offset[i] - a.first[i], b.offset[j] - b.first[j]
+    for k, s in (
+        (2 * at, begin),
+        (2 * at + 1, end),
+        (4 + 2 * at, begin + between // 3),
+        (5 + 2 * at, end - between // 3),
+    ):
+        p[k, 0], p[k, 1] = a.place[in_a + s, 0], a.place[in_a + s, 1]
+        q[k, 0], q[k, 1] = b.place[in_b + s, 0], b.place[in_b + s, 1]
+
+
+@numba.njit(cache=True, nogil=True)
+def draw(a, b, worth_a, worth_b, pairs, order, draws, keep, radius, seed):  # type: ignore[no-untyped-def]
+    """The best of many hypotheses, each from two pairs of tracklets at two moments.
+
+    Args:
+        a, b: Views.
+        worth_a, worth_b: Worths for rough hypotheses.
+        pairs: int64 (n, 2), pairs of tracklets.
+        order: int64 (n,), the most likely first.
+        draws: how many are drawn; the first from the most likely ten, the last from 60 times as many.
+        keep: how many are kept.
+        radius: units, of rough hypotheses.
+        seed: of the draws.
+
+    Returns:
+        homographies, float64 (at most keep, 3, 3), best first; how many were scored.
+    """
+    count = pairs.shape[0]
+    state = np.array([seed], np.uint64)
+    best, score = np.zeros((keep, 3, 3)), np.full(keep, -np.inf)
+    p, q = np.zeros((8, 2)), np.zeros((8, 2))
+    system, found, homography = np.zeros((8, 9)), np.zeros(8), np.zeros((3, 3))
+    out = np.zeros((2, 4))
+    stride_a, stride_b = max(1, a.first.shape[0] // TESTED), max(1, b.first.shape[0] // TESTED)
+    tested = 0
+    for number in range(draws if count >= 2 else 0):
+        pool = count if number % 5 == 0 else min(count, int(10.0 * 60.0 ** (number / draws)))
+        one = order[int(next_random(state) * pool)]
+        other = order[int(next_random(state) * pool)]
+        if pairs[one, 0] == pairs[other, 0] or pairs[one, 1] == pairs[other, 1]:
+            continue
+        points_of(a, b, pairs[one, 0], pairs[one, 1], 0, p, q)
+        points_of(a, b, pairs[other, 0], pairs[other, 1], 1, p, q)
+        if not from_four(p, q, system, found, homography):
+            continue
+        near = True
+        for k in range(4, 8):
+            x, y, _ = transfer(homography, p[k, 0], p[k, 1])
+            if abs(x - q[k, 0]) > CHECK or abs(y - q[k, 1]) > CHECK:
+                near = False
+                break
+        if not near or not orient(homography, p, 8):
+            continue
+        tested += 1
+        value = score_both(homography, a, b, worth_a, worth_b, radius, 2, stride_a, stride_b, out)
+        if out[0, 0] <= 0.0 or out[1, 0] <= 0.0 or value <= score[keep - 1]:
+            continue
+        k = keep - 1
+        while k > 0 and value > score[k - 1]:
+            score[k] = score[k - 1]
+            best[k] = best[k - 1]
+            k -= 1
+        score[k] = value
+        best[k] = homography
+    kept = 0
+    while kept < keep and score[kept] > -np.inf:
+        kept += 1
+    return best[:kept], tested

@@ -1,0 +1,122 @@
+"""A rough homography made exact: matches near it, a weighted fit, again with less patience."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from sdist_ray.topology.ground_plane.homography import (
+    UNITS_X,
+    UNITS_Y,
+    fit_weighted,
+    invert,
+    orient,
+    spread_of,
+    transfer,
+)
+from sdist_ray.topology.ground_plane.scoring import score_one_way
+
+LEAST_MATCHES = 8
+MOST_MATCHES = 4000
+
+
+@numba.njit(cache=True, nogil=True)
+def collect(homography, a, b, radius, stride, from_a, to_b, weight):  # type: ignore[no-untyped-def]
+    """Matches of a's places with the nearest foot points of b, within ``radius``, and their weights.
+
+    Args:
+        homography: float64 (3, 3), a to b.
+        a, b: Views.
+        radius: units of noise, see ``score_one_way``.
+        stride: only every so many tracklets of a.
+        from_a, to_b: float64 (MOST_MATCHES, 2), written.
+        weight: float64 (MOST_MATCHES, 3), written; see ``fit_weighted``.
+
+    Returns:
+        the number of matches, and the sum of their squared residuals, each in units of noise squared.
+    """
+    limit = radius * radius
+    count, squares = 0, 0.0
+    for k in range(0, a.first.shape[0], stride):
+        begin = a.first[k]
+        for at in range(a.offset[k], a.offset[k + 1]):
+            s = begin + at - a.offset[k]
+            x, y, w = transfer(homography, a.place[at, 0], a.place[at, 1])
+            if w <= 0.0 or x < -radius or y < -radius or x > UNITS_X + radius or y > UNITS_Y + radius:
+                continue
+            xx, xy, yy, det = spread_of(homography, x, y, w)
+            best, best_j = limit * det, -1
+            for j in range(b.sample_start[s], b.sample_start[s + 1]):
+                dx, dy = b.place[b.by_sample[j], 0] - x, b.place[b.by_sample[j], 1] - y
+                distance = yy * dx * dx - 2.0 * xy * dx * dy + xx * dy * dy
+                if distance < best:
+                    best, best_j = distance, j
+            if best_j >= 0 and count < MOST_MATCHES:
+                error = best / det
+                from_a[count, 0], from_a[count, 1] = a.place[at, 0], a.place[at, 1]
+                to_b[count, 0] = b.place[b.by_sample[best_j], 0]
+                to_b[count, 1] = b.place[b.by_sample[best_j], 1]
+                # What is near the radius' end may be somebody else.
+                doubt = 1.0 / (1.0 + 4.0 * error / limit)
+                share = doubt / (w * w * det)
+                weight[count, 0], weight[count, 1], weight[count, 2] = yy * share, -xy * share, xx * share
+                count += 1
+                squares += error
+    return count, squares
+
+
+@numba.njit(cache=True, nogil=True)
+def refine_once(homography, a, b, radius, stride, work):  # type: ignore[no-untyped-def]
+    """One weighted fit to the matches within ``radius``; False leaves the homography as it was.
+
+    Args:
+        homography: float64 (3, 3), updated.
+        a, b: Views.
+        radius: units of noise.
+        stride: only every so many tracklets of a.
+        work: see ``make_work``.
+    """
+    from_a, to_b, weight, system, found, better = work
+    count, _ = collect(homography, a, b, radius, stride, from_a, to_b, weight)
+    if count < LEAST_MATCHES:
+        return False
+    if not fit_weighted(from_a, to_b, weight, count, system, found, better):
+        return False
+    if not orient(better, from_a, count):
+        return False
+    homography[:] = better
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def make_work():  # type: ignore[no-untyped-def]
+    """Scratch space of ``refine_once``."""
+    return (
+        np.zeros((MOST_MATCHES, 2)),
+        np.zeros((MOST_MATCHES, 2)),
+        np.zeros((MOST_MATCHES, 3)),
+        np.zeros((8, 9)),
+        np.zeros(8),
+        np.zeros((3, 3)),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def score_both(homography, a, b, worth_a, worth_b, radius, every, stride_a, stride_b, out):  # type: ignore[no-untyped-def]
+    """The score of both directions, and its parts.
+
+    Args:
+        homography: float64 (3, 3), a to b.
+        a, b: Views.
+        worth_a, worth_b: their Worths.
+        radius, every: see ``score_one_way``.
+        stride_a, stride_b: only every so many tracklets of each.
+        out: float64 (2, 4), written: a to b, b to a; see ``score_one_way``.
+    """
+    back = np.zeros((3, 3))
+    if not invert(homography, back):
+        out[:] = 0.0
+        return -np.inf
+    score_one_way(homography, a, b, worth_b.hit, worth_b.miss, radius, every, stride_a, out[0])
+    score_one_way(back, b, a, worth_a.hit, worth_a.miss, radius, every, stride_b, out[1])
+    return out[0, 0] + out[1, 0]

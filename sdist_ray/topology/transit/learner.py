@@ -1,0 +1,174 @@
+"""Learns transits on line: keeps the newest exits and entries of every camera, and finds routes among them.
+
+Memory is bounded: of every camera the newest ``events`` exits and as many entries are kept. So what a seldom
+visited camera has told is forgotten after as many visits as what a busy one has, however long that takes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sdist_ray.occupancy.block import Clock, OccupancyRange
+from sdist_ray.occupancy.grid import Grid
+from sdist_ray.occupancy.sparse import SparseRange
+from sdist_ray.topology.transit.events import NEVER, EventFinder, Events
+from sdist_ray.topology.transit.fit import Routes, fit_routes
+from sdist_ray.topology.transit.kernels import merge_parties
+from sdist_ray.topology.transit.model import Transits, make_transits
+from sdist_ray.topology.transit.nodes import Log, zones_of
+from sdist_ray.topology.transit.scan import Peaks, expected_per_tick, scan_peaks
+from sdist_ray.topology.transit.spec import TransitSpec
+
+PARTY_WINDOWS = 2
+PARTS_AT_ONCE = 256
+
+
+class _Kind:
+    """Entries or exits: the newest of every camera.
+
+    ``begins`` is, for every camera, the tick from which on all of its events are kept.
+    """
+
+    def __init__(self, cameras: int, grid: Grid, hold: int, most: int) -> None:
+        self._grid, self._hold, self._most = grid, hold, most
+        self._last = np.full(cameras * grid.windows, NEVER, dtype=np.int64)
+        self._parts: list[Events] = []
+        self.begins: npt.NDArray[np.int64] = np.full(cameras, NEVER, dtype=np.int64)
+
+    def grow(self, cameras: int) -> None:
+        more = cameras - len(self.begins)
+        self._last = np.pad(self._last, (0, more * self._grid.windows), constant_values=NEVER)
+        self.begins = np.pad(self.begins, (0, more), constant_values=NEVER)
+
+    def add(self, events: Events) -> None:
+        if not len(events):
+            return
+        kept = np.empty(len(events), dtype=np.bool_)
+        merge_parties(
+            events.tick, events.place, self._grid.columns, self._grid.rows, self._hold, PARTY_WINDOWS,
+            self._last, kept,
+        )  # fmt: skip
+        self._parts.append(Events(events.tick[kept], events.place[kept]))
+        if len(self._parts) > PARTS_AT_ONCE:
+            self.all()
+
+    def all(self) -> Events:
+        """Those that are kept, by tick and then by place."""
+        events = Events.join(self._parts)
+        camera = events.place // self._grid.windows
+        order = np.argsort(camera, kind="stable")
+        ends = np.searchsorted(camera[order], np.arange(len(self.begins)), side="right")
+        rank = ends[camera[order]] - np.arange(len(order))
+        old = order[rank > self._most]
+        if len(old):
+            kept = np.ones(len(events), dtype=np.bool_)
+            kept[old] = False
+            np.maximum.at(self.begins, camera[old], events.tick[old] + 1)
+            events = Events(events.tick[kept], events.place[kept])
+        self._parts = [events]
+        return events
+
+    @property
+    def nbytes(self) -> int:
+        return self._last.nbytes + sum(part.tick.nbytes + part.place.nbytes for part in self._parts)
+
+
+class TransitLearner:
+    """Watches a network range by range and tells, whenever it is asked, between which cameras people walk.
+
+    Args:
+        cameras: how many there are.
+        grid: of every camera.
+        clock: of the ranges.
+        spec: see there.
+    """
+
+    def __init__(self, cameras: int, grid: Grid, clock: Clock, spec: TransitSpec | None = None) -> None:
+        self.spec = spec = spec or TransitSpec()
+        self.cameras, self.grid, self.clock = cameras, grid, clock
+        gap = max(1, round(spec.gap_s * clock.fps))
+        self._finder = EventFinder(cameras, grid, clock, gap)
+        hold = round(spec.party_s * clock.fps)
+        self._entries = _Kind(cameras, grid, hold, spec.events)
+        self._exits = _Kind(cameras, grid, hold, spec.events)
+        self._zone = zones_of(grid, spec.zone)
+        self._peaks: Peaks | None = None
+        self._routes: Routes | None = None
+        self._next = 0
+        self.available_ticks: npt.NDArray[np.int64] = np.zeros(cameras, dtype=np.int64)
+        self._first: int | None = None
+        self._end = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is kept from range to range."""
+        peaks = 0 if self._peaks is None else self._peaks.nbytes
+        return self._finder.nbytes + self._entries.nbytes + self._exits.nbytes + peaks
+
+    def grow(self, cameras: int) -> None:
+        """The network has more cameras from the next range on."""
+        self._finder.grow(cameras)
+        self._entries.grow(cameras)
+        self._exits.grow(cameras)
+        self.available_ticks = np.pad(self.available_ticks, (0, cameras - self.cameras))
+        self.cameras = cameras
+
+    def link(self, pairs: npt.NDArray[np.int64]) -> None:
+        """From the next range on these places see the same ground; see EventFinder.link."""
+        self._finder.link(pairs)
+
+    def add(self, entry: OccupancyRange | SparseRange) -> None:
+        """Watch one range more; ranges come in ascending order."""
+        if len(entry.available) > self.cameras:
+            self.grow(len(entry.available))
+        entries, exits = self._finder.add(entry)
+        self._entries.add(entries)
+        self._exits.add(exits)
+        self.available_ticks += np.bitwise_count(entry.available)
+        if self._first is None:
+            self._first = entry.index * self.clock.range_ticks
+        self._end = (entry.index + 1) * self.clock.range_ticks
+
+    def log(self) -> Log:
+        """The events that are kept, as nodes."""
+        first = self._first or 0
+        return Log.of(
+            self._entries.all(), self._exits.all(), self.cameras, self._zone, first, self._end,
+            np.maximum(np.maximum(self._entries.begins, self._exits.begins), first),
+        )  # fmt: skip
+
+    def learn(self, overlapping: Sequence[tuple[int, int]] = ()) -> Transits:
+        """What is known now.
+
+        Args:
+            overlapping: pairs of cameras, in any order, that see common ground: between them are no transits.
+        """
+        log, spec = self.log(), self.spec
+        apart = np.ones((self.cameras, self.cameras), dtype=np.bool_)
+        np.fill_diagonal(apart, False)
+        for a, b in overlapping:
+            apart[a, b] = apart[b, a] = False
+        shifts = self._shifts(int(np.count_nonzero(apart)))
+        sources = self._sources()
+        rates = expected_per_tick(log, round(600 * self.clock.fps))
+        found = scan_peaks(log, sources, shifts, apart, rates, spec, self.clock.fps)
+        self._peaks = found if self._peaks is None else self._peaks.renewed(found, sources)
+        self._routes = fit_routes(log, self._peaks.where_apart(apart), spec, self.clock.fps, self._routes)
+        return make_transits(log, self._routes, apart, shifts, self.available_ticks, spec, self.clock.fps)
+
+    def _sources(self) -> npt.NDArray[np.int64]:
+        """The cameras whose turn it is to be searched."""
+        count = min(self.spec.scan_cameras, self.cameras)
+        sources = (self._next + np.arange(count)) % self.cameras
+        self._next = (self._next + count) % self.cameras
+        return sources
+
+    def _shifts(self, pairs: int) -> tuple[int, ...]:
+        """Ticks that the null's exits are moved on by: the more often the fewer pairs there are."""
+        longest = round(self.spec.longest_s * self.clock.fps)
+        count = min(max(1, math.ceil(2000 / max(pairs, 1))), 4)
+        return tuple(round((2.5 + 1.3 * k) * longest) for k in range(count))

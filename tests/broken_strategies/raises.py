@@ -1,0 +1,3 @@
+"""Raises when it is imported."""
+
+raise RuntimeError("of the user's own")

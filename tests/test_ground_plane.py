@@ -1,0 +1,265 @@
+"""One ground plane: kernels against their references, and what the whole promises."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sdist_ray.occupancy.grid import Grid
+from sdist_ray.simulation.site import SiteSpec, make_site, observe, walk
+from sdist_ray.simulation.truth import ground_overlap
+from sdist_ray.topology.ground_plane import tracklets
+from sdist_ray.topology.ground_plane.candidates import BLOCKS, block_bits, logarithms, together
+from sdist_ray.topology.ground_plane.homography import fit_weighted, from_four, invert, orient
+from sdist_ray.topology.ground_plane.hypotheses import agreement
+from sdist_ray.topology.ground_plane.implied import contradicted, count_shared, in_fractions, shared_windows
+from sdist_ray.topology.ground_plane.learn import LearnSettings, learn
+from sdist_ray.topology.ground_plane.null import shifted, threshold
+from sdist_ray.topology.ground_plane.pair import FitSettings
+from sdist_ray.topology.ground_plane.scoring import score_one_way
+from sdist_ray.topology.ground_plane.search import Prepared, Task
+from sdist_ray.topology.ground_plane.view import make_view, worth_of
+from tests import oracles_ground_plane as oracles
+
+SQUARE = np.array([[2.0, 2.0], [10.0, 2.5], [9.0, 8.0], [1.5, 7.0]])
+KEYSTONE = np.array([[3.0, 1.5], [9.5, 3.0], [10.0, 8.0], [2.0, 6.0]])
+
+
+def some_feet(seed, people=3, ticks=60, missed=0.2):
+    """Tick, x and y (units) of people who walk, ascending in tick."""
+    rng = np.random.default_rng(seed)
+    places = rng.random((people, 2)) * [10, 7] + 1
+    speeds = rng.normal(0, 0.1, (people, 2))
+    rows = []
+    for t in range(ticks):
+        places = np.clip(places + speeds, 0.05, [11.9, 8.9])
+        rows += [(t, *place) for place in places if rng.random() >= missed]
+    tick, x, y = np.array(rows).reshape(-1, 3).T
+    return tick.astype(np.int64), x, y
+
+
+def some_view(seed, **arguments):
+    tick, x, y = some_feet(seed, **arguments)
+    available = np.random.default_rng(seed).random(arguments.get("ticks", 60)) > 0.1
+    return make_view(tick, x / 12, y / 9, available, 10.0)
+
+
+def keystone():
+    homography = np.zeros((3, 3))
+    assert from_four(SQUARE, KEYSTONE, np.zeros((8, 9)), np.zeros(8), homography)
+    assert orient(homography, SQUARE, 4)
+    return homography
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 5), st.sampled_from([2.0, 10.0, 25.0]))
+def test_tracklets_equal_the_reference(seed, people, fps):
+    tick, x, y = some_feet(seed, people, ticks=40)
+    track, tracks = tracklets.link(tick, x, y, fps)
+    expected, count = oracles.link(tick, x, y, fps)
+    np.testing.assert_array_equal(track, expected)
+    assert tracks == count
+    for step, half in ((1, 0), (5, 2)):
+        first, offset, place = tracklets.sample(*tracklets.fill(tick, x, y, track, tracks), step, half)
+        slow = oracles.sampled(tick, x, y, track, tracks, step, half)
+        assert first.tolist() == [begin for begin, _ in slow]
+        assert [place[a:b].tolist() for a, b in pairwise(offset)] == [
+            [list(p) for p in places] for _, places in slow
+        ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_base_rates_and_agreement_equal_the_reference(seed):
+    a, b = some_view(seed), some_view(seed + 100, people=2)
+    np.testing.assert_array_equal(a.seen, oracles.count_seen(a))
+    np.testing.assert_array_equal(agreement(a, b), oracles.agreement(a, b))
+
+
+@pytest.mark.parametrize("radius", [0.12, 0.6])
+@pytest.mark.parametrize(("every", "stride"), [(1, 1), (2, 3)])
+def test_scores_equal_the_reference(radius, every, stride):
+    for seed in range(4):
+        a, b = some_view(seed, people=6), some_view(seed + 50, people=6)
+        worth, out = worth_of(b, 0.85), np.zeros(4)
+        for homography in (np.eye(3), keystone()):
+            score_one_way(homography, a, b, worth.hit, worth.miss, radius, every, stride, out)
+            slow = oracles.score_one_way(homography, a, b, worth.hit, worth.miss, radius, every, stride)
+            np.testing.assert_array_equal(out, slow)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 200))
+def test_what_two_cameras_see_together_equals_the_reference(seed, samples):
+    rng = np.random.default_rng(seed)
+    times = [[set(np.flatnonzero(rng.random(samples) < rng.random() / 2).tolist()) for _ in range(BLOCKS)]
+             for _ in range(2)]  # fmt: skip
+    bits = np.zeros((2, BLOCKS, -(-samples // 64)), np.uint64)
+    for camera in range(2):
+        for block, own in enumerate(times[camera]):
+            for s in own:
+                bits[camera, block, s // 64] |= np.uint64(1) << np.uint64(s % 64)
+    count = np.bitwise_count(bits).sum(axis=2).astype(np.int64)
+    worth = np.zeros((1, 1))
+    together(bits[:1], count[:1], bits[1:], count[1:], logarithms(samples), worth)
+    assert worth[0, 0] == pytest.approx(oracles.together(*times, samples), rel=1e-12, abs=1e-12)
+
+
+def test_only_who_moves_counts_for_candidates():
+    tick = np.arange(100)
+    still = make_view(tick, np.full(100, 0.5), np.full(100, 0.5), np.ones(100, np.bool_), 10.0)
+    moving = make_view(tick, tick / 100, np.full(100, 0.5), np.ones(100, np.bool_), 10.0)
+    _, count = block_bits([still, moving])
+    assert count[0].sum() == 0
+    assert count[1].sum() == moving.samples
+
+
+def test_implied_windows_equal_the_reference():
+    for columns, rows in ((12, 9), (7, 5)):
+        counts = np.zeros((columns * rows, columns * rows), np.int64)
+        count_shared(keystone(), columns, rows, 8, counts)
+        np.testing.assert_array_equal(counts, oracles.count_shared(keystone(), columns, rows, 8))
+
+
+def test_a_weighted_fit_finds_the_homography_that_made_the_matches():
+    homography = keystone()
+    rng = np.random.default_rng(0)
+    a = rng.random((40, 2)) * [8, 6] + 2
+    b = np.array([oracles.carry(homography, *p)[:2] for p in a])
+    weight = np.tile([1.0, 0.2, 2.0], (40, 1)) * rng.random((40, 1))
+    found = np.zeros((3, 3))
+    assert fit_weighted(a, b, weight, 40, np.zeros((8, 9)), np.zeros(8), found)
+    assert orient(found, a, 40)
+    np.testing.assert_allclose(found, homography, atol=1e-9)
+    back = np.zeros((3, 3))
+    assert invert(found, back)
+    np.testing.assert_allclose(found @ back, np.eye(3), atol=1e-9)
+
+
+def test_three_points_on_a_line_give_no_homography_and_a_mirror_no_orientation():
+    line = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [5.0, 1.0]])
+    homography = np.zeros((3, 3))
+    assert not from_four(line, KEYSTONE, np.zeros((8, 9)), np.zeros(8), homography)
+    mirrored = KEYSTONE * [-1, 1] + [12, 0]
+    assert from_four(SQUARE, mirrored, np.zeros((8, 9)), np.zeros(8), homography)
+    assert not orient(homography, SQUARE, 4)
+
+
+def test_identical_views_share_their_own_windows_and_links_elsewhere_contradict():
+    shared = shared_windows(np.eye(3), Grid())
+    np.testing.assert_array_equal(shared.window_a, shared.window_b)
+    assert (shared.overlap_a == 1).all()
+    assert contradicted(np.eye(3), Grid(), np.array([5, 5]), np.array([5, 6])).tolist() == [False, True]
+    np.testing.assert_allclose(in_fractions(np.eye(3)), np.eye(3))
+
+
+def test_a_view_turned_in_time_keeps_its_places():
+    view = some_view(3, people=5)
+    turned = shifted(view, 7)
+    for s in range(view.samples):
+        there = (s + 7) % view.samples
+        assert sorted(oracles.people_at(view, s)) == sorted(oracles.people_at(turned, there))
+        assert view.available[s] == turned.available[there]
+    again = shifted(turned, view.samples - 7)
+    np.testing.assert_array_equal(again.seen, view.seen)
+
+
+def test_the_threshold_keeps_its_promise_on_exponential_chance():
+    rng = np.random.default_rng(0)
+    false = []
+    for _ in range(40):
+        null, scores = rng.exponential(8, 300), np.append(rng.exponential(8, 300), 200 + rng.random(100))
+        least = threshold(scores, null, 0.05)
+        accepted = scores >= least
+        false.append(accepted[:300].sum() / accepted.sum())
+        assert accepted[300:].all()
+    assert np.mean(false) <= 0.05
+    assert threshold(np.empty(0), np.ones(5), 0.05) == np.inf
+    assert threshold(np.full(3, 9.0), np.zeros(100), 0.05) >= 10
+
+
+@pytest.fixture(scope="module")
+def hall():
+    """Four cameras round a hall, and next to it four round another."""
+    site = make_site(SiteSpec(cameras=8, people=16, minutes=3.0, miss_probability=0.1, seed=100))
+    walked = walk(site)
+    seen = [observe(site, walked, number) for number in range(8)]
+    views = [make_view(o.tick, o.foot_x, o.foot_y, np.ones(walked.ticks, np.bool_), 10.0) for o in seen]
+    overlap = ground_overlap(site.cameras, Grid())
+    shared = np.zeros((8, 8))
+    shared[overlap.pair_camera_a, overlap.pair_camera_b] = overlap.pair_shared_m2
+    return site, views, shared
+
+
+def run_with(views, threads):
+    prepared = Prepared(views, FitSettings(draws=2000), 0)
+
+    def run(tasks):
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(prepared.run, tasks))
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def plane(hall):
+    return learn(hall[1], run_with(hall[1], 2), LearnSettings(chances=60))
+
+
+def test_cameras_over_one_ground_are_placed(hall, plane):
+    site, _, shared = hall
+    found = set(plane.fits)
+    true = {(int(a), int(b)) for a, b in np.argwhere(shared > 4)}
+    assert len(found & true) >= 0.8 * len(true)
+    assert sum(shared[pair] > 0 for pair in found) >= 0.95 * len(found)
+    off = []
+    for (a, b), fit in plane.fits.items():
+        pixels = np.stack(np.meshgrid(np.arange(10, 320, 10), np.arange(10, 240, 10)), -1).reshape(-1, 2)
+        ground = site.cameras[a].to_ground(pixels)
+        image = site.cameras[b].to_image(ground)
+        both = ((image > 0) & (image < [320, 240])).all(axis=1)
+        carried = (
+            np.column_stack([pixels[both] / [320, 240], np.ones(both.sum())]) @ in_fractions(fit.homography).T
+        )
+        where = carried[:, :2] / carried[:, 2:] * [320, 240]
+        off.append(np.median(np.linalg.norm(site.cameras[b].to_ground(where) - ground[both], axis=1)))
+    assert np.nanmedian(off) < 0.2
+
+
+def test_the_same_is_found_wherever_tasks_run(hall, plane):
+    again = learn(hall[1], run_with(hall[1], 1), LearnSettings(chances=60))
+    assert list(again.fits) == list(plane.fits)
+    for pair, fit in plane.fits.items():
+        np.testing.assert_array_equal(again.fits[pair].homography, fit.homography)
+        assert again.fits[pair].score == fit.score
+
+
+def test_footage_without_anybody_in_common_places_nobody(hall):
+    views = [shifted(view, 31 * number) for number, view in enumerate(hall[1])]
+    assert len(learn(views, run_with(views, 2), LearnSettings(chances=60)).fits) <= 1
+
+
+def test_one_camera_or_none_or_a_moment_is_no_error(hall):
+    views = hall[1]
+    none = run_with(views, 1)
+    assert not learn([], none, LearnSettings()).fits
+    assert not learn(views[:1], none, LearnSettings()).fits
+    nobody = [make_view(np.empty(0, np.int64), np.empty(0), np.empty(0), np.ones(600, np.bool_), 10.0)] * 2
+    assert not learn(nobody, run_with(nobody, 1), LearnSettings()).fits
+
+
+def test_a_pair_is_searched_the_same_from_read_only_copies(hall):
+    views = hall[1]
+    task = Task(0, 1)
+    one = Prepared(views, FitSettings(draws=500), 3).run(task)
+    copies = [type(view)(*(array.copy() for array in view)) for view in views]
+    for view in copies:
+        for array in view:
+            array.flags.writeable = False
+    other = Prepared(copies, FitSettings(draws=500), 3).run(task)
+    np.testing.assert_array_equal(one.homography, other.homography)
+    assert one[1:] == other[1:]
