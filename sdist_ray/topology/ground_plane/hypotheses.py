@@ -5,7 +5,16 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from sdist_ray.topology.ground_plane.homography import UNITS_X, UNITS_Y, from_four, orient, transfer
+from sdist_ray.topology.ground_plane.homography import (
+    NONE,
+    ONE,
+    UNITS_X,
+    UNITS_Y,
+    from_four,
+    orient,
+    put,
+    transfer,
+)
 from sdist_ray.topology.ground_plane.refine import score_both
 
 LEAST_SAMPLES = 2
@@ -21,7 +30,7 @@ TESTED = 25
 """Tracklets of each camera that a hypothesis is scored with."""
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def occupancy(view, padding):  # type: ignore[no-untyped-def]
     """Which units of a view somebody stood in, at every sample: bool (samples, 108)."""
     rows, columns = int(UNITS_Y), int(UNITS_X)
@@ -44,7 +53,7 @@ def agreement(a, b):  # type: ignore[no-untyped-def]
         float64 (108, 108): C of units rather than windows, and of samples, times how sure we are of it.
     """
     places = int(UNITS_Y) * int(UNITS_X)
-    here, there = occupancy(a, 0), occupancy(b, 1)
+    here, there = occupancy(a, NONE), occupancy(b, ONE)
     agreements, opportunities = np.zeros((places, places)), np.zeros(places)
     for s in range(here.shape[0]):
         if not b.available[s]:
@@ -59,6 +68,28 @@ def agreement(a, b):  # type: ignore[no-untyped-def]
         for j in range(places):
             agreements[i, j] /= opportunities[i] + 2.0
     return agreements
+
+
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
+def ascending(values):  # type: ignore[no-untyped-def]
+    """The order that sorts values which almost are sorted, and the values in it; equal ones stay in order.
+
+    NumPy's sorts take seconds to compile.
+
+    Args:
+        values: int64 (n,).
+    """
+    order = np.zeros(values.shape[0], np.int64)
+    for i in range(values.shape[0]):
+        k = i
+        while k > 0 and values[order[k - 1]] > values[i]:
+            order[k] = order[k - 1]
+            k -= 1
+        order[k] = i
+    placed = np.zeros(values.shape[0], np.int64)
+    for i in range(values.shape[0]):
+        placed[i] = values[order[i]]
+    return order, placed
 
 
 @numba.njit(cache=True, nogil=True)
@@ -77,11 +108,16 @@ def likely_pairs(a, b):  # type: ignore[no-untyped-def]
     for j in range(b.first.shape[0]):
         longest = max(longest, b.offset[j + 1] - b.offset[j])
     # Tracklets are numbered by their first foot point, so by their first sample, almost.
-    order_b = np.argsort(b.first, kind="mergesort")
-    first_b = b.first[order_b]
+    order_b, first_b = ascending(b.first)
     for i in range(a.first.shape[0]):
         begin_a, end_a = a.first[i], a.first[i] + a.offset[i + 1] - a.offset[i] - 1
-        start = np.searchsorted(first_b, begin_a - longest)
+        start, stop = 0, first_b.shape[0]
+        while start < stop:
+            middle = (start + stop) // 2
+            if first_b[middle] < begin_a - longest:
+                start = middle + 1
+            else:
+                stop = middle
         for at_b in range(start, first_b.shape[0]):
             if first_b[at_b] > end_a:
                 break
@@ -109,7 +145,7 @@ def likely_pairs(a, b):  # type: ignore[no-untyped-def]
     return pairs[:count], likely[:count]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def next_random(state):  # type: ignore[no-untyped-def]
     """The next of a sequence of numbers in [0, 1): splitmix64, the same everywhere.
 
@@ -124,7 +160,7 @@ def next_random(state):  # type: ignore[no-untyped-def]
     return float(z >> np.uint64(11)) / 9007199254740992.0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def points_of(a, b, i, j, at, p, q):  # type: ignore[no-untyped-def]
     """The places of two tracklets at the ends of what they have in common, and at two moments between.
 
@@ -180,8 +216,8 @@ def draw(a, b, worth_a, worth_b, pairs, order, draws, keep, radius, seed):  # ty
         other = order[int(next_random(state) * pool)]
         if pairs[one, 0] == pairs[other, 0] or pairs[one, 1] == pairs[other, 1]:
             continue
-        points_of(a, b, pairs[one, 0], pairs[one, 1], 0, p, q)
-        points_of(a, b, pairs[other, 0], pairs[other, 1], 1, p, q)
+        points_of(a, b, pairs[one, 0], pairs[one, 1], NONE, p, q)
+        points_of(a, b, pairs[other, 0], pairs[other, 1], ONE, p, q)
         if not from_four(p, q, system, found, homography):
             continue
         near = True
@@ -190,19 +226,19 @@ def draw(a, b, worth_a, worth_b, pairs, order, draws, keep, radius, seed):  # ty
             if abs(x - q[k, 0]) > CHECK or abs(y - q[k, 1]) > CHECK:
                 near = False
                 break
-        if not near or not orient(homography, p, 8):
+        if not near or not orient(homography, p, np.int64(8)):
             continue
         tested += 1
-        value = score_both(homography, a, b, worth_a, worth_b, radius, 2, stride_a, stride_b, out)
+        value = score_both(homography, a, b, worth_a, worth_b, radius, np.int64(2), stride_a, stride_b, out)
         if out[0, 0] <= 0.0 or out[1, 0] <= 0.0 or value <= score[keep - 1]:
             continue
         k = keep - 1
         while k > 0 and value > score[k - 1]:
             score[k] = score[k - 1]
-            best[k] = best[k - 1]
+            put(best[k - 1], best[k])
             k -= 1
         score[k] = value
-        best[k] = homography
+        put(homography, best[k])
     kept = 0
     while kept < keep and score[kept] > -np.inf:
         kept += 1

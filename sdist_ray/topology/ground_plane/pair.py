@@ -9,6 +9,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from sdist_ray.topology.ground_plane.homography import ONE, put
 from sdist_ray.topology.ground_plane.hypotheses import draw, likely_pairs
 from sdist_ray.topology.ground_plane.refine import (
     collect,
@@ -87,25 +88,25 @@ def polish(rough, a, b, worth_a, worth_b, widest, homography, result, work):  # 
     out = np.zeros((2, 4))
     better = False
     if widest > 0.0:
-        refine_once(now, a, b, widest, 1, work)
+        refine_once(now, a, b, widest, ONE, work)
     for radius in NOISES[::-1]:
         for widening in (1.5, 1.0):
-            refine_once(now, a, b, radius * widening, 1, work)
-        value = score_both(now, a, b, worth_a, worth_b, radius, 1, 1, 1, out) - cost_of(radius)
+            refine_once(now, a, b, radius * widening, ONE, work)
+        value = score_both(now, a, b, worth_a, worth_b, radius, ONE, ONE, ONE, out) - cost_of(radius)
         if out[0, 0] > 0.0 and out[1, 0] > 0.0 and value > result[0]:
             better = True
-            homography[:] = now
+            put(now, homography)
             result[0], result[1] = value, radius
             result[3], result[4] = out[0, 2] + out[1, 2], out[0, 1] + out[1, 1]
     if better:
-        count, squares = collect(homography, a, b, result[1], 1, work[0], work[1], work[2])
+        count, squares = collect(homography, a, b, result[1], ONE, work[0], work[1], work[2])
         result[2] = np.sqrt(squares / max(count, 1))
     return better
 
 
 @numba.njit(cache=True, nogil=True)
-def best_of(found, a, b, worth_a, worth_b, work):  # type: ignore[no-untyped-def]
-    """Refine rough homographies a little, on some of the tracklets; the indices of the best, at most FINALS.
+def refine_all(found, a, b, worth_a, worth_b, work):  # type: ignore[no-untyped-def]
+    """Refine rough homographies a little, on some of the tracklets; what they score, float64 (n,).
 
     Args:
         found: float64 (n, 3, 3), updated.
@@ -118,32 +119,25 @@ def best_of(found, a, b, worth_a, worth_b, work):  # type: ignore[no-untyped-def
     for k in range(found.shape[0]):
         for radius in NARROWING:
             refine_once(found[k], a, b, radius, stride_a, work)
-        score[k] = score_both(found[k], a, b, worth_a, worth_b, NARROWING[-1], 1, stride_a, stride_b, out)
-    return np.argsort(-score, kind="mergesort")[:FINALS]
-
-
-@numba.njit(cache=True, nogil=True)
-def search(a, b, rough_a, rough_b, worth_a, worth_b, draws, keep, rough_radius, seed):  # type: ignore[no-untyped-def]
-    """See ``fit_pair``."""
-    pairs, likely = likely_pairs(a, b)
-    order = np.argsort(-likely, kind="mergesort")
-    found, tested = draw(a, b, rough_a, rough_b, pairs, order, draws, keep, rough_radius, seed)
-    homography, result = np.zeros((3, 3)), np.zeros(5)
-    work = make_work()
-    for k in best_of(found, a, b, worth_a, worth_b, work):
-        polish(found[k], a, b, worth_a, worth_b, 0.0, homography, result, work)
-    return homography, result, pairs.shape[0], tested
+        score[k] = score_both(found[k], a, b, worth_a, worth_b, NARROWING[-1], ONE, stride_a, stride_b, out)
+    return score
 
 
 def fit_pair(
     a: View, b: View, rough: tuple[Worth, Worth], worth: tuple[Worth, Worth], settings: FitSettings, seed: int
 ) -> Fit:
     """Find a homography from a to b; the same for the same views, settings and seed."""
-    homography, result, pairs, tested = search(
-        a, b, *rough, *worth, settings.draws, settings.keep, settings.rough_radius, np.uint64(seed)
+    # Not one kernel: together they take twice as long to compile, and as long to run.
+    pairs, likely = likely_pairs(a, b)
+    order = np.argsort(-likely, kind="stable")
+    found, tested = draw(
+        a, b, *rough, pairs, order, settings.draws, settings.keep, settings.rough_radius, np.uint64(seed)
     )
+    homography, result, work = np.zeros((3, 3)), np.zeros(5), make_work()
+    for k in np.argsort(-refine_all(found, a, b, *worth, work), kind="stable")[:FINALS]:
+        polish(found[k], a, b, *worth, 0.0, homography, result, work)
     score, radius, error, met, judged = (float(value) for value in result)
-    return Fit(homography, score, radius, error, met, judged, pairs, tested)
+    return Fit(homography, score, radius, error, met, judged, len(pairs), tested)
 
 
 def fit_composed(

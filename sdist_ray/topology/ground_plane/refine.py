@@ -11,16 +11,18 @@ from sdist_ray.topology.ground_plane.homography import (
     fit_weighted,
     invert,
     orient,
+    put,
     spread_of,
     transfer,
 )
 from sdist_ray.topology.ground_plane.scoring import score_one_way
+from sdist_ray.topology.ground_plane.view import Array
 
 LEAST_MATCHES = 8
 MOST_MATCHES = 4000
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def collect(homography, a, b, radius, stride, from_a, to_b, weight):  # type: ignore[no-untyped-def]
     """Matches of a's places with the nearest foot points of b, within ``radius``, and their weights.
 
@@ -65,7 +67,7 @@ def collect(homography, a, b, radius, stride, from_a, to_b, weight):  # type: ig
     return count, squares
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def refine_once(homography, a, b, radius, stride, work):  # type: ignore[no-untyped-def]
     """One weighted fit to the matches within ``radius``; False leaves the homography as it was.
 
@@ -84,12 +86,11 @@ def refine_once(homography, a, b, radius, stride, work):  # type: ignore[no-unty
         return False
     if not orient(better, from_a, count):
         return False
-    homography[:] = better
+    put(better, homography)
     return True
 
 
-@numba.njit(cache=True, nogil=True)
-def make_work():  # type: ignore[no-untyped-def]
+def make_work() -> tuple[Array, ...]:
     """Scratch space of ``refine_once``."""
     return (
         np.zeros((MOST_MATCHES, 2)),
@@ -101,7 +102,7 @@ def make_work():  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def score_both(homography, a, b, worth_a, worth_b, radius, every, stride_a, stride_b, out):  # type: ignore[no-untyped-def]
     """The score of both directions, and its parts.
 
