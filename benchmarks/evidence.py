@@ -13,6 +13,7 @@ import json
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from benchmarks.faults import some_rows
@@ -29,7 +30,7 @@ from sdist_ray.runtime.feeds import NetworkSpec
 from sdist_ray.runtime.local import LocalNetwork
 from sdist_ray.runtime.network import Tally
 from sdist_ray.settings import TopologySettings
-from sdist_ray.topology.links import join_directed, mutual_links
+from sdist_ray.topology.links import Links, join_directed, mutual_links
 
 RESULTS = Path(__file__).parent / "results"
 GRID, CLOCK = Grid(), Clock(10.0, 20)
@@ -45,10 +46,11 @@ def run(path: Path, names: tuple[str, ...], evidence: bool) -> tuple[float, int]
     feeds = RecordingFeeds(network, path, feet=False)
     running = LocalNetwork(feeds, network, counting, 1, 1, Keeping(), tally)
     running.run()
-    parts = running.directed_links(names, SETTINGS.estimator, SETTINGS.threshold)
+    links: Links | None
     if evidence:
-        links = links_of(SETTINGS, tally, parts, names, GRID.windows)
+        links = links_of(SETTINGS, tally, partial(running.directed_links, names), names, GRID.windows)
     else:
+        parts = running.directed_links(names, SETTINGS.estimator, SETTINGS.threshold)
         links = mutual_links(join_directed(parts), names, GRID.windows)
     return time.process_time() - began, len(links)
 

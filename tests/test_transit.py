@@ -105,22 +105,29 @@ def test_parties_equal_the_oracle(seed, hold, reach):
     assert kept.tolist() == oracles.first_of_parties(events, 4, 12, hold, reach)
 
 
-@given(seed=st.integers(0, 2**32 - 1), first=st.integers(0, 20), width=st.integers(1, 5))
-def test_lags_and_peaks_equal_the_oracle(seed, first, width):
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    first=st.integers(0, 20),
+    width=st.integers(1, 5),
+    floor=st.sampled_from([0.0, 1.0, 4.0]),
+)
+def test_lags_and_peaks_equal_the_oracle(seed, first, width, floor):
     rng = np.random.default_rng(seed)
-    exits = sorted(zip(rng.integers(0, 80, 30).tolist(), rng.integers(0, 2, 30).tolist(), strict=True))
-    entries = sorted(zip(rng.integers(0, 80, 30).tolist(), rng.integers(0, 3, 30).tolist(), strict=True))
-    counts = np.zeros((2, 3, 6), np.int32)
-    columns = [np.array(column) for pair in (exits, entries) for column in zip(*pair, strict=True)]
-    count_lags(*columns, first, width, counts)
-    assert np.array_equal(counts, oracles.lag_counts(exits, entries, counts.shape, first, width))
-    expected = rng.random((2, 3)) * 3
-    score, begin, wide = np.empty((2, 3)), np.empty((2, 3), np.int64), np.empty((2, 3), np.int64)
-    find_peaks(counts, expected, np.array([1, 2, 4]), 3, score, begin, wide)
-    for zone in range(2):
-        for node in range(3):
-            best = oracles.best_stretch(counts[zone, node], expected[zone, node], [1, 2, 4], 3)
-            assert (score[zone, node], begin[zone, node], wide[zone, node]) == best
+    exits = np.sort(rng.integers(0, 80, 30))
+    entries = sorted(zip(rng.integers(0, 80, 60).tolist(), rng.integers(0, 3, 60).tolist(), strict=True))
+    counts = np.zeros((6, 3), np.float32)
+    entry_tick, entry_node = (np.array(column) for column in zip(*entries, strict=True))
+    count_lags(exits, entry_tick, entry_node, first, width, counts)
+    assert np.array_equal(counts, oracles.lag_counts(exits.tolist(), entries, counts.shape, first, width))
+    expected = rng.random(3) * 8
+    score, begin, wide = np.empty(3), np.empty(3, np.int64), np.empty(3, np.int64)
+    find_peaks(counts, expected, np.array([1, 2, 4]), 3, floor, score, begin, wide)
+    for node in range(3):
+        best = oracles.best_stretch(counts[:, node], expected[node], [1, 2, 4], 3)
+        if best[0] > floor:
+            assert (score[node], begin[node], wide[node]) == best
+        else:
+            assert score[node] <= floor
 
 
 @given(seed=st.integers(0, 2**32 - 1))

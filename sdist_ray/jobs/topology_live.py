@@ -38,7 +38,8 @@ from sdist_ray.runtime.live.network import LiveNetwork
 from sdist_ray.settings import TopologyJob
 from sdist_ray.topology.change import Change
 from sdist_ray.topology.graph import Edges, camera_edges
-from sdist_ray.topology.links import Links
+from sdist_ray.topology.links import DirectedLinks, Links
+from sdist_ray.topology.screening import Screening
 
 MOST_GRAPH_EDGES = 5000
 """Writing the graph of more takes seconds: that is done at the end only."""
@@ -128,10 +129,13 @@ def learnt(
     """
     # Sorted: links name pairs in that order, whoever joined when.
     cameras = tuple(sorted(network.tally.cameras))
-    parts = network.directed_links(cameras, settings.topology.estimator, settings.topology.threshold, follow)
-    if parts is None:
+
+    def ask(estimator: str, threshold: float, screening: Screening | None) -> list[DirectedLinks] | None:
+        return network.directed_links(cameras, estimator, threshold, follow, screening)
+
+    links = links_of(settings.topology, network.tally, ask, cameras, inputs.network.grid.windows)
+    if links is None:
         return None
-    links = links_of(settings.topology, network.tally, parts, cameras, inputs.network.grid.windows)
     return links, camera_edges(links, settings.topology.least_links)
 
 
