@@ -16,6 +16,7 @@ from sdist_ray.topology.transit.events import NEVER, EventFinder, Events
 from sdist_ray.topology.transit.kernels import count_lags, find_peaks, merge_parties, share_entries
 from sdist_ray.topology.transit.learner import TransitLearner
 from sdist_ray.topology.transit.model import chance, passes, transit_times
+from sdist_ray.topology.transit.scan import Peaks
 from sdist_ray.topology.transit.spec import TransitSpec
 from tests import oracles_transit as oracles
 
@@ -128,6 +129,22 @@ def test_lags_and_peaks_equal_the_oracle(seed, first, width, floor):
             assert (score[node], begin[node], wide[node]) == best
         else:
             assert score[node] <= floor
+
+
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 30), most=st.integers(1, 4))
+def test_of_routes_to_a_node_the_strongest_are_kept(seed, count, most):
+    rng = np.random.default_rng(seed)
+    source, target, shift = rng.integers(0, 9, count), rng.integers(0, 3, count), rng.integers(0, 2, count)
+    lag = np.arange(count)
+    peaks = Peaks.of([(source, target, shift, lag, lag, rng.permutation(count) + 1.0)], 3)
+    kept = peaks.strongest(most)
+    expected = set()
+    for node in range(3):
+        for moved in range(2):
+            here = [k for k in range(count) if (peaks.target[k], peaks.shift[k]) == (node, moved)]
+            expected |= {peaks.lag[k] for k in sorted(here, key=lambda k: -peaks.score[k])[:most]}
+    assert set(kept.lag) == expected
+    assert (np.diff(kept.target) >= 0).all()
 
 
 @given(seed=st.integers(0, 2**32 - 1))

@@ -72,6 +72,16 @@ class Peaks:
         old = self.where(~np.isin(self.source // self.zones, cameras))
         return Peaks.of([old._columns(), found._columns()], self.zones)
 
+    def strongest(self, most: int) -> Peaks:
+        """The strongest to every node, of those that are moved on by as much: no more than so many."""
+        order = np.lexsort((-self.score, self.shift, self.target))
+        target, shift = self.target[order], self.shift[order]
+        begins = np.flatnonzero(np.append(True, (np.diff(target) != 0) | (np.diff(shift) != 0)))
+        rank = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
+        kept = np.zeros(len(order), dtype=np.bool_)
+        kept[order[rank < most]] = True
+        return self.where(kept)
+
     def where_apart(self, apart: npt.NDArray[np.bool_]) -> Peaks:
         """Without the null's routes between cameras that overlap: there are none to compare them with."""
         between = apart[self.source // self.zones, self.target // self.zones]
