@@ -22,7 +22,8 @@ LEVELS = ("windows", "cameras", "search")
 SHOWN = ("nonexclusion", "raw", "corrected", "information", "conditional_entropy", "lift", "likelihood_ratio",
          "bayes", "chance")  # fmt: skip
 DRAWN = ("nonexclusion", "corrected", "information", "likelihood_ratio", "bayes", "chance")
-SEEDS = "seed"
+HIGHEST = {"windows": 1.02, "cameras": 1.02, "search": 0.51}
+"""Precision that axes end at: that of searches is never high."""
 
 Runs = list[dict[str, Any]]
 
@@ -93,9 +94,10 @@ def draw(runs: Runs, path: Path) -> None:
     grid = figure.subplots(len(kept), len(LEVELS), squeeze=False)
     for line, (name, those) in zip(grid, kept.items(), strict=True):
         for axes, level in zip(line, LEVELS, strict=True):
-            tidy(axes, f"{name}: {level}", "recall", "precision")
+            across = "recall" if name == list(kept)[-1] else ""
+            tidy(axes, f"{name}: {level}", across, "precision" if level == LEVELS[0] else "")
             axes.set_xlim(0, 1.02)
-            axes.set_ylim(0, 1.02)
+            axes.set_ylim(0, HIGHEST[level])
             for colour, estimator in zip(COLOURS, DRAWN, strict=False):
                 recall, precision, spread = mean_curve(those, estimator, level)
                 if len(recall):
