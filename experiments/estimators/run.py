@@ -50,7 +50,7 @@ def run(config: DictConfig) -> dict[str, Any]:
     """A run's settings and what came of it."""
     footage = footage_of(config)
     began = time.process_time()
-    counted = count(footage)
+    counted = count(footage.cameras, footage.padding, footage.ranges)
     scored = score(footage, counted)
     settings = {"source": config.source} | {name: config[name] for name in OWN[config.source]}
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +127,12 @@ def _write(folder: Path, inputs: Inputs, outcome: Outcome, learnt: Learnt, confi
 
 def _links(settings: TopologyJob, inputs: Inputs, outcome: Outcome) -> Links:
     network = inputs.network
-    parts = outcome.network.directed_links(
-        network.cameras, settings.topology.estimator, settings.topology.threshold
-    )
-    return links_of(settings.topology, outcome.network.tally, parts, network.cameras, network.grid.windows)
+    links = links_of(
+        settings.topology, outcome.network.tally, partial(outcome.network.directed_links, network.cameras),
+        network.cameras, network.grid.windows,
+    )  # fmt: skip
+    assert links is not None
+    return links
 
 
 def _summary(

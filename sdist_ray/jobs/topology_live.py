@@ -37,7 +37,8 @@ from sdist_ray.runtime.live.control import refuse_if_runs
 from sdist_ray.runtime.live.network import LiveNetwork
 from sdist_ray.settings import TopologyJob
 from sdist_ray.topology.graph import Edges
-from sdist_ray.topology.links import Links
+from sdist_ray.topology.links import DirectedLinks, Links
+from sdist_ray.topology.screening import Screening
 
 MOST_GRAPH_EDGES = 5000
 """Writing the graph of more takes seconds: that is done at the end only."""
@@ -94,10 +95,11 @@ def linked(
     """
     # Sorted: links name pairs in that order, whoever joined when.
     cameras = tuple(sorted(network.tally.cameras))
-    parts = network.directed_links(cameras, settings.topology.estimator, settings.topology.threshold, follow)
-    if parts is None:
-        return None
-    return links_of(settings.topology, network.tally, parts, cameras, inputs.network.grid.windows)
+
+    def ask(estimator: str, threshold: float, screening: Screening | None) -> list[DirectedLinks] | None:
+        return network.directed_links(cameras, estimator, threshold, follow, screening)
+
+    return links_of(settings.topology, network.tally, ask, cameras, inputs.network.grid.windows)
 
 
 def _write(

@@ -27,7 +27,9 @@ from sdist_ray.runtime.network import Requests, Tally
 from sdist_ray.runtime.ray.actors import CoordinatorActor, DetectionWorker, ExclusionShard
 from sdist_ray.runtime.ray.nodes import cpus_to_use
 from sdist_ray.runtime.ray.runtime import UNTIL_IT_IS_THERE, Actors, Setup
+from sdist_ray.runtime.screens import Asked
 from sdist_ray.topology.links import DirectedLinks
+from sdist_ray.topology.screening import Screening
 
 SHARDS_SHARE = 0.25
 """Of the CPUs, for all shards together; workers, which decode and detect, get the rest."""
@@ -123,9 +125,12 @@ class RayNetwork:
         self._requests.partition(partitioning)
         self._coordinator.begin.remote([self._setup], self._requests.all)
 
-    def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
+    def directed_links(
+        self, network: Sequence[str], estimator: str, threshold: float, screening: Screening | None = None
+    ) -> list[DirectedLinks]:
         """See Network."""
-        links: list[DirectedLinks] = self._ask("directed_links", network, estimator, threshold)
+        asked = Asked(network, estimator, threshold, screening=screening)
+        links: list[DirectedLinks] = self._ask("directed_links", asked)
         return links
 
     def reports(self) -> list[CameraReport]:
