@@ -28,9 +28,12 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Kind = Literal["overlap", "transit", "return", "guess"]
 
+KINDS: tuple[Kind, ...] = ("overlap", "transit", "return", "guess")
 QUANTILES = (0.05, 0.5, 0.95)
 WINDOWS_SHARE = 0.95
 """Windows of a candidate are listed, likeliest first, until they hold this much."""
+AT_ONCE = 0.9
+"""Of those whom an overlapping camera sees, the share that it sees within the first bin of time."""
 SEEN_AGAIN = 0.5
 """Of those for whom neither overlap nor transit is known, the share that is taken to be seen again."""
 
@@ -116,6 +119,25 @@ class Ways:
 
 
 @dataclass(frozen=True)
+class Timeline:
+    """Where and when a target that left may be seen next; one row per camera and kind.
+
+    Attributes:
+        camera: int64 (rows,), numbers of cameras: overlaps first, then transits and returns, then guesses.
+        kind: int64 (rows,), of KINDS.
+        density: float64 (rows, bins), the probability by the time that it takes.
+        alone: the probability that no camera sees the target at once.
+        zones: float64 (transits and returns, zones), by which zone of the camera it comes into view.
+    """
+
+    camera: Ints
+    kind: Ints
+    density: Floats
+    alone: float
+    zones: Floats
+
+
+@dataclass(frozen=True)
 class Handover:
     """Answers where a target that left is seen next.
 
@@ -165,7 +187,12 @@ class Handover:
         return found[camera]
 
     def candidates(
-        self, camera: str, window: int | None = None, after_s: float = 0.0, most: int | None = None
+        self,
+        camera: str,
+        window: int | None = None,
+        after_s: float = 0.0,
+        within_s: float | None = None,
+        most: int | None = None,
     ) -> list[Candidate]:
         """Where a target that left a camera's view may be seen next, likeliest first.
 
@@ -174,6 +201,8 @@ class Handover:
             window: the window in which it was seen last; None: not known.
             after_s: seconds since then in which no camera has seen it: what would have come earlier is
                 ruled out, and what is left weighs more.
+            within_s: seconds from then on that are of interest: probabilities are of being seen in them, so
+                that the first few candidates are the cameras to look at now; None: at any time.
             most: candidates, at most.
 
         Raises:
@@ -182,61 +211,85 @@ class Handover:
         own = self.number(camera)
         if window is not None and not 0 <= window < self.grid.windows:
             raise InputError(f"window {window}: a camera has windows 0 to {self.grid.windows - 1}")
-        if not 0 <= after_s < np.inf:
-            raise InputError(f"after_s {after_s}: seconds, 0 or more")
-        windows = self.grid.windows
+        for name, value in (("after_s", after_s), ("within_s", 0.0 if within_s is None else within_s)):
+            if not 0 <= value < np.inf:
+                raise InputError(f"{name} {value}: seconds, 0 or more")
+        found = self.timeline(own, window)
+        before = self._share_of_bins(0.0, after_s)
+        until = self._share_of_bins(0.0, np.inf if within_s is None else after_s + within_s)
+        # Overlaps see it at once, or it is among those that no camera sees at once.
+        overlap = found.kind == KINDS.index("overlap")
+        left = (1.0 if after_s < self.gap_s else found.alone) - float(
+            (found.density @ before)[~overlap].sum()
+        )
+        chance = np.minimum(found.density @ (until - before) / max(left, 1e-9), 1.0)
+        order = np.argsort(-chance, kind="stable")
+        order = order[chance[order] > 0][:most]
+        times = transit_quantiles(found.density[order] * (until - before), self.ways.bin_s, QUANTILES).T
+        candidates = []
+        for k, (start, middle, end) in zip(order.tolist(), times.tolist(), strict=True):
+            windows, shares = _likeliest(self._appears(own, window, found, k))
+            number, kind = int(found.camera[k]), KINDS[int(found.kind[k])]
+            if kind == "overlap":
+                start, middle, end = 0.0, 0.0, self.gap_s
+            candidates.append(
+                Candidate(self.cameras[number], kind, float(chance[k]), start, middle, end, windows, shares)
+            )
+        return candidates
+
+    def timeline(self, camera: int, window: int | None = None) -> Timeline:
+        """What is known of a target that left, by camera and time; cameras are numbers here.
+
+        Args:
+            camera: the number of the camera that saw it last.
+            window: the window in which it was seen last; None: not known.
+        """
+        own, windows, bins = camera, self.grid.windows, len(self.usual)
         place = len(self.cameras) * windows + own if window is None else own * windows + window
-        found: list[Candidate] = []
-        alone = 1.0
-        if after_s < self.gap_s:
-            holders, shares = self.overlap.at(place)
-            for holder, share in zip(holders.tolist(), shares.tolist(), strict=True):
-                seen = self._linked_windows(own, window, holder)
-                ends = (0.0, 0.0, self.gap_s)
-                found.append(self._candidate(holder, "overlap", share, ends, seen))
-            alone = float(self.alone[place])
-        found += self._later(own, window, alone, after_s)
-        found.sort(key=lambda one: -one.probability)
-        return found if most is None else found[:most]
-
-    def _later(self, own: int, window: int | None, alone: float, after_s: float) -> list[Candidate]:
-        """Those that see it after a while in which nobody does; ``alone`` is the share of that."""
-        cameras, histogram, nodes = self._walks(own, window)
-        bins, bin_s = self.usual.shape[0], self.ways.bin_s
-        # A bin that has begun counts by the part that is left of it.
-        left = np.clip((np.arange(bins) + 1) - after_s / bin_s, 0.0, 1.0)
-        known = float(histogram.sum())
-        histogram = histogram * left
-        walked = histogram.sum(axis=1)
+        holder, share = self.overlap.at(place)
+        alone = float(self.alone[place])
+        walked, histogram, nodes = self._walks(own, window)
         near, weight = self.near.at(own)
-        usual = self.usual * left
-        guessed = max(1.0 - known, 0.0) * SEEN_AGAIN * float(usual.sum())
-        # Those who are still away, and those who are gone for good.
-        away = float(walked.sum()) + guessed + max(1.0 - known, 0.0) * (1 - SEEN_AGAIN)
-        scale = alone / max(away, 1e-12)
-        times = transit_quantiles(np.concatenate([histogram, usual[None]]), bin_s, QUANTILES).T.tolist()
-        found = []
-        guess = dict(zip(near.tolist(), (weight * guessed * scale).tolist(), strict=True))
-        for k, camera in enumerate(cameras.tolist()):
-            if walked[k] <= 0:
-                continue
-            chance = walked[k] * scale + guess.pop(camera, 0.0)
-            kind: Kind = "return" if camera == own else "transit"
-            found.append(self._candidate(camera, kind, chance, times[k], self._entered(camera, nodes[k])))
-        for camera, chance in guess.items():
-            if chance > 0:
-                found.append(self._candidate(camera, "guess", chance, times[-1], self.coming[camera]))
-        return found
+        guessed = max(1.0 - float(histogram.sum()), 0.0) * SEEN_AGAIN
+        # A guess adds to what is known of a camera.
+        where = np.searchsorted(walked, near)
+        known = np.append(walked, -1)[where] == near
+        histogram[where[known]] += weight[known][:, None] * guessed * self.usual
+        rest = near[~known]
+        density = np.zeros((len(holder) + len(walked) + len(rest), bins))
+        density[: len(holder)] = np.minimum(share, 1.0)[:, None] * self._at_once()
+        density[len(holder) : len(holder) + len(walked)] = alone * histogram
+        density[len(holder) + len(walked) :] = alone * guessed * weight[~known][:, None] * self.usual
+        kind = np.full(len(density), KINDS.index("guess"))
+        kind[: len(holder)] = KINDS.index("overlap")
+        back = np.where(walked == own, KINDS.index("return"), KINDS.index("transit"))
+        kind[len(holder) : len(holder) + len(walked)] = back
+        return Timeline(np.concatenate([holder, walked, rest]), kind, density, alone, nodes)
 
-    def _candidate(
-        self, camera: int, kind: Kind, probability: float, times: Sequence[float], worth: Floats
-    ) -> Candidate:
-        start, middle, end = times
-        windows, shares = _likeliest(worth)
-        chance = min(probability, 1.0)
-        return Candidate(self.cameras[camera], kind, chance, start, middle, end, windows, shares)
+    def _at_once(self) -> Floats:
+        """When overlaps see it, float64 (bins,): now, or a little later where a detector misses it."""
+        late = np.arange(len(self.usual)) * self.ways.bin_s < self.gap_s
+        late[0] = False
+        when = late * ((1 - AT_ONCE) / max(int(late.sum()), 1))
+        when[0] = 1 - float(when.sum())
+        return np.asarray(when, dtype=np.float64)
 
-    def _walks(self, own: int, window: int | None) -> tuple[Ints, Floats, list[Floats]]:
+    def _share_of_bins(self, since_s: float, until_s: float) -> Floats:
+        """How much of each bin of time lies between two times: float64 (bins,), 0 to 1."""
+        edges = np.arange(len(self.usual) + 1) * self.ways.bin_s
+        return np.asarray(np.diff(np.clip(edges, since_s, until_s)) / self.ways.bin_s, dtype=np.float64)
+
+    def _appears(self, own: int, window: int | None, found: Timeline, row: int) -> Floats:
+        """How likely each window of a timeline's camera is: float64 (windows,), of any sum."""
+        camera, kind = int(found.camera[row]), KINDS[int(found.kind[row])]
+        if kind == "overlap":
+            return self._linked_windows(own, window, camera)
+        if kind == "guess":
+            return self.coming[camera]
+        first = int(np.count_nonzero(found.kind == KINDS.index("overlap")))
+        return self._entered(camera, found.zones[row - first])
+
+    def _walks(self, own: int, window: int | None) -> tuple[Ints, Floats, Floats]:
         """Cameras, how likely by time (n, bins), and by zone of the camera (zones,)."""
         zones = self.ways.zones
         if window is not None:
@@ -259,7 +312,7 @@ class Handover:
         np.add.at(histogram, which, shape * chance[:, None])
         nodes = np.zeros((len(cameras), zones))
         np.add.at(nodes, (which, self.ways.target[rows] % zones), chance)
-        return cameras, histogram, list(nodes)
+        return cameras, histogram, nodes
 
     def _entered(self, camera: int, zones: Floats) -> Floats:
         """How likely each window is, where the zones' shares are known."""
