@@ -15,7 +15,8 @@ from scipy.sparse import coo_array, csr_array
 
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.topology.handover.exits import ExitCounts
-from sdist_ray.topology.handover.model import Floats, Handover, Ints, Rows, Ways
+from sdist_ray.topology.handover.model import Handover
+from sdist_ray.topology.handover.parts import Floats, Ints, Rows, Ways
 from sdist_ray.topology.transit.nodes import zones_of
 from sdist_ray.topology.transit.spec import TransitSpec
 

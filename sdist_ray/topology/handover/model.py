@@ -1,6 +1,6 @@
 """Where a target that leaves a window is seen next: cameras, windows, how likely, and when.
 
-Three kinds of places, each with what is known of it:
+Kinds of places, each with what is known of it:
 
 - *overlap*: a camera whose windows are linked with the one that was left sees the target now;
 - *transit*: the target is in nobody's view, and people who leave there walk to that camera;
@@ -15,126 +15,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.grid import Grid
+from sdist_ray.topology.handover.parts import (
+    KINDS,
+    Candidate,
+    Floats,
+    Ints,
+    Rows,
+    Timeline,
+    Ways,
+    likeliest,
+)
 from sdist_ray.topology.transit.model import transit_quantiles
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Kind = Literal["overlap", "transit", "return", "guess"]
-
-KINDS: tuple[Kind, ...] = ("overlap", "transit", "return", "guess")
 QUANTILES = (0.05, 0.5, 0.95)
-WINDOWS_SHARE = 0.95
-"""Windows of a candidate are listed, likeliest first, until they hold this much."""
 AT_ONCE = 0.9
 """Of those whom an overlapping camera sees, the share that it sees within the first bin of time."""
 SEEN_AGAIN = 0.5
 """Of those for whom neither overlap nor transit is known, the share that is taken to be seen again."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A camera that may see the target next.
-
-    Attributes:
-        camera: its id.
-        kind: why it may, see above.
-        probability: that it does, 0 to 1.
-        from_s, median_s, until_s: seconds after the target was lost, between which it is seen there with a
-            probability of 0.9: the 5th, 50th and 95th percentile. An overlap sees it at once: 0, 0, and how
-            long after an exit it is looked for.
-        windows: windows of that camera in which it appears, likeliest first; none where that is not known.
-        shares: of each of these windows, 0 to 1.
-    """
-
-    camera: str
-    kind: Kind
-    probability: float
-    from_s: float
-    median_s: float
-    until_s: float
-    windows: tuple[int, ...]
-    shares: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of numbers for each of many places, as sparse matrices have them.
-
-    Attributes:
-        start: int64 (places + 1,), where the rows of a place begin.
-        column: int64 (rows,).
-        value: float64 (rows,).
-    """
-
-    start: Ints
-    column: Ints
-    value: Floats
-
-    @classmethod
-    def of(cls, place: Ints, column: Ints, value: Floats, places: int) -> Rows:
-        """From any order; values of the same place and column are added."""
-        width = np.int64(max(int(column.max(initial=0)) + 1, 1))
-        keys, which = np.unique(place * width + column, return_inverse=True)
-        summed = np.bincount(which, weights=value, minlength=len(keys))
-        start = np.searchsorted(keys // width, np.arange(places + 1)).astype(np.int64)
-        return cls(start, keys % width, np.asarray(summed, dtype=np.float64))
-
-    def at(self, place: int) -> tuple[Ints, Floats]:
-        """Columns and values of a place."""
-        rows = slice(int(self.start[place]), int(self.start[place + 1]))
-        return self.column[rows], self.value[rows]
-
-
-@dataclass(frozen=True)
-class Ways:
-    """Where those who are in nobody's view are seen next, by the zone that they left.
-
-    Attributes:
-        zone: int64 (windows,), the zone of every window.
-        start: int64 (nodes + 1,), where the ways from a node begin; node = camera * zones + zone.
-        target: int64 (ways,), nodes.
-        probability: float64 (ways,), share of the node's exits; at most 1 in all.
-        histogram: float64 (ways, bins), by the time it takes.
-        bin_s: width of a bin, seconds.
-    """
-
-    zone: Ints
-    start: Ints
-    target: Ints
-    probability: Floats
-    histogram: Floats
-    bin_s: float
-
-    @property
-    def zones(self) -> int:
-        """Zones of a camera."""
-        return int(self.zone.max(initial=0)) + 1
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """Where and when a target that left may be seen next; one row per camera and kind.
-
-    Attributes:
-        camera: int64 (rows,), numbers of cameras: overlaps first, then transits and returns, then guesses.
-        kind: int64 (rows,), of KINDS.
-        density: float64 (rows, bins), the probability by the time that it takes.
-        alone: the probability that no camera sees the target at once.
-        zones: float64 (transits and returns, zones), by which zone of the camera it comes into view.
-    """
-
-    camera: Ints
-    kind: Ints
-    density: Floats
-    alone: float
-    zones: Floats
 
 
 @dataclass(frozen=True)
@@ -228,7 +130,7 @@ class Handover:
         times = transit_quantiles(found.density[order] * (until - before), self.ways.bin_s, QUANTILES).T
         candidates = []
         for k, (start, middle, end) in zip(order.tolist(), times.tolist(), strict=True):
-            windows, shares = _likeliest(self._appears(own, window, found, k))
+            windows, shares = likeliest(self._appears(own, window, found, k))
             number, kind = int(found.camera[k]), KINDS[int(found.kind[k])]
             if kind == "overlap":
                 start, middle, end = 0.0, 0.0, self.gap_s
@@ -285,7 +187,7 @@ class Handover:
         if kind == "overlap":
             return self._linked_windows(own, window, camera)
         if kind == "guess":
-            return self.coming[camera]
+            return np.asarray(self.coming[camera])
         first = int(np.count_nonzero(found.kind == KINDS.index("overlap")))
         return self._entered(camera, found.zones[row - first])
 
@@ -346,14 +248,3 @@ class Handover:
             for r in range(max(row - 1, 0), min(row + 2, self.grid.rows))
             for c in range(max(column - 1, 0), min(column + 2, self.grid.columns))
         ]
-
-
-def _likeliest(worth: Floats) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Windows by their worth, likeliest first, until they hold WINDOWS_SHARE of it; and their shares."""
-    total = float(worth.sum())
-    if total <= 0:
-        return (), ()
-    order = np.argsort(-worth, kind="stable")
-    share = worth[order] / total
-    count = min(int(np.searchsorted(np.cumsum(share), WINDOWS_SHARE)) + 1, int(np.count_nonzero(share)))
-    return tuple(order[:count].tolist()), tuple(share[:count].tolist())
