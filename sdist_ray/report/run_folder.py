@@ -124,6 +124,12 @@ def read_run(folder: Path) -> Run:
     )
 
 
+def newest(folder: Path) -> Path:
+    """The folder of a run's newest topology: its own, or that of the latest publication of a live network."""
+    latest = folder / "latest"
+    return latest if not (folder / "links.parquet").is_file() and latest.is_dir() else folder
+
+
 def show(text: str) -> str:
     """A text as it may be printed: addresses in it lose their credentials."""
     return re.sub(r"[A-Za-z][\w+.-]*://[^\s'\",\]}>]+", lambda m: without_credentials(m[0]), text)
