@@ -67,9 +67,8 @@ def draw_advice(run: Run, advice: Sequence[Advice], path: Path, ground: Ground |
     _draw_edges(axes, run, place, set(shown.tolist()))
     of = {one.camera: one for one in advice if one.camera >= 0 and one.kind != "between"}
     marked = np.array([camera in of for camera in shown.tolist()], dtype=np.bool_)
-    axes.scatter(
-        place[shown[~marked], 0], place[shown[~marked], 1], s=26, color="#9aa5b1", zorder=3, linewidths=0
-    )
+    plain = place[shown[~marked]]
+    axes.scatter(plain[:, 0], plain[:, 1], s=26, color="#9aa5b1", zorder=3, linewidths=0)
     named = shown.tolist() if len(shown) <= MOST_NAMES else [c for c in shown.tolist() if c in of]
     for one in of.values():
         x, y = place[one.camera].tolist()

@@ -25,7 +25,7 @@ Within = Annotated[
         gt=0,
         le=MOST_S,
         allow_inf_nan=False,
-        description="Only in the next so many seconds: where to look now",
+        description="Chances are of the next so many seconds",
     ),
 ]
 
@@ -35,9 +35,7 @@ class NextSight(BaseModel):
 
     camera: str
     kind: Literal["overlap", "transit", "return", "guess"]
-    probability: float = Field(
-        ge=0, le=1, description="Overlapping cameras may see it at once: they may sum above 1"
-    )
+    probability: float = Field(ge=0, le=1, description="Overlaps may sum above 1: several see it at once")
     from_s: float
     median_s: float
     until_s: float
