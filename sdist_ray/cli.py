@@ -38,6 +38,8 @@ usage: sdist-ray COMMAND [key=value ...]
   record      video in, an occupancy recording out
   simulate    a site with people and cameras: videos, recording, ground truth; or a city without video
   evaluate    a topology against ground truth
+  handover    where somebody who left a camera's view is seen next, and when
+  advise      where cameras are missing, and which are of little use
   serve       a run in a browser, while it goes on and after
   capacity    the memory, processors and bandwidth that a network would take
   cameras     cameras calibrate IMAGE_OR_VIDEO: pixels to metres, from four points of the ground

@@ -16,6 +16,7 @@ from sdist_ray.settings import (
 from sdist_ray.settings_cameras import AddJob, CalibrateJob, ListJob, MembersJob
 from sdist_ray.settings_distancing import DistancingJob
 from sdist_ray.settings_serve import ServeJob
+from sdist_ray.settings_uses import AdviseJob, HandoverJob
 
 COMMANDS: dict[str, Any] = {
     "topology": TopologyJob,
@@ -23,6 +24,8 @@ COMMANDS: dict[str, Any] = {
     "record": RecordJob,
     "simulate": SimulateJob,
     "evaluate": EvaluateJob,
+    "handover": HandoverJob,
+    "advise": AdviseJob,
     "capacity": CapacityJob,
     "serve": ServeJob,
     "cameras calibrate": CalibrateJob,
