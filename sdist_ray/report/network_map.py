@@ -27,8 +27,8 @@ class NetworkMap:
     Args:
         names: of the cameras.
         colours: of each, #rrggbb.
-        outlines: float64 (k, 2), metres: the ground that each sees; of fewer than three corners where that is
-            not known.
+        outlines: float64 (k, 2), metres: the ground that each sees, corners nearest to the camera first and
+            last; of fewer than three where that is not known.
         places: float64 (cameras, 2), where a schematic has them; None where the ground is known.
         edges: pairs of cameras that the schematic joins.
         size: (width, height) of the panel, pixels.
@@ -148,7 +148,11 @@ class NetworkMap:
                 x, y = self._places[camera].tolist()
                 y += self._dot + self._letters
             elif len(self._outlines[camera]):
-                x, y = self._outlines[camera].mean(axis=0).round().astype(int).tolist()
+                # Where the view begins, which is where the camera hangs: the person's place stays free.
+                near = self._outlines[camera][[0, -1]].mean(axis=0)
+                middle = self._outlines[camera].mean(axis=0)
+                out = near + (near - middle) * (0.6 * self._letters / max(np.linalg.norm(near - middle), 1))
+                x, y = out.round().astype(int).tolist()
             else:
                 continue
             plain = camera != shown and camera not in sees

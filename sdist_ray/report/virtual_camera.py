@@ -157,11 +157,12 @@ class VirtualCamera:
         left, top, right, bottom = (round(v) for v in (box[0], box[1], box[0] + box[2], box[1] + box[3]))
         arm = max(6, round(min(box[2], box[3]) * 0.28))
         ink = bgr(TARGET) if detected else bgr(TARGET, 0.6)
+        thick = 3 if min(box[2], box[3]) >= 30 else 2
         for dark in (True, False):
             for x, step_x in ((left, 1), (right, -1)):
                 for y, step_y in ((top, 1), (bottom, -1)):
                     for end in ((x + step_x * arm, y), (x, y + step_y * arm)):
-                        cv2.line(area, (x, y), end, DARK_BGR if dark else ink, 5 if dark else 3, cv2.LINE_AA)
+                        cv2.line(area, (x, y), end, DARK_BGR if dark else ink, thick + 2 * dark, cv2.LINE_AA)
         text = f"person {self._person}" if detected else f"person {self._person}?"
         tile = label(text, self._letters, DARK_BGR, ink)
         above = top - tile.shape[0] - 4
@@ -171,10 +172,12 @@ class VirtualCamera:
     def _notes(self, canvas: Image, moment: Moment, top: int) -> None:
         left, step = self._main[0] + 8, round(1.5 * self._letters)
         others = [self._names[camera] for camera in moment.sees if camera != moment.camera]
+        seen = "seen by no camera" if not moment.sees else "seen by no other camera"
+        seen = f"also seen by: {_listed(others)}" if others else seen
         lines = [
             (f"person {self._person}", bgr(TARGET)),
             (f"shown: {self._names[moment.camera]}, for {moment.since_s:.0f} s", PALE_BGR),
-            (f"also seen by: {_listed(others)}" if others else "seen by no other camera", bgr(PALE, 0.75)),
+            (seen, bgr(PALE, 0.75)),
             *((note, bgr(PALE, 0.75)) for note in moment.notes),
         ]
         for number, (text, ink) in enumerate(lines[:7]):
