@@ -34,7 +34,8 @@ from sdist_ray.jobs.outputs import (
     write_text,
     write_windows,
 )
-from sdist_ray.jobs.transits import transits_of_recording, write_transits
+from sdist_ray.jobs.transit_tables import write_transits
+from sdist_ray.jobs.transits import transits_of_recording
 from sdist_ray.occupancy.padding import Padding
 from sdist_ray.report.page import write_report
 from sdist_ray.settings import EvaluateJob, TopologyJob
@@ -79,7 +80,7 @@ def run(settings: TopologyJob, config: str) -> None:
     write_links(folder / "links.parquet", links)
     write_graph(folder, edges, transits=None if transits is None else transits.pairs)
     if transits is not None:
-        write_transits(folder / "transits.parquet", transits)
+        write_transits(folder, transits)
     if changes is not None:
         network = inputs.network
         write_changes(folder / "changes.parquet", changes, network.cameras, network.clock.fps)

@@ -27,7 +27,8 @@ from sdist_ray.jobs.outputs import (
     write_windows,
 )
 from sdist_ray.jobs.publish import Publisher
-from sdist_ray.jobs.transits import FoundTransits, TransitWatch, wanted, warm_up, write_transits
+from sdist_ray.jobs.transit_tables import write_transits
+from sdist_ray.jobs.transits import FoundTransits, TransitWatch, wanted, warm_up
 from sdist_ray.occupancy.block import OccupancyRange
 from sdist_ray.occupancy.padding import Padding
 from sdist_ray.report.page import write_report
@@ -153,7 +154,7 @@ def _write(
         None if found is None else found.pairs,
     )
     if found is not None:
-        write_transits(place / "transits.parquet", found)
+        write_transits(place, found)
     if topology.changes is not None:
         tally, clock = network.tally, inputs.network.clock
         write_changes(place / "changes.parquet", topology.changes, tally.cameras, clock.fps)

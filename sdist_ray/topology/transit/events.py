@@ -163,6 +163,48 @@ class Events:
         return cls(tick[order], place[order])
 
 
+def spread_links(
+    pairs: npt.NDArray[np.int64], places: int, grid: Grid
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """The places that see what a place sees: those linked with it, with their neighbours, and its own ones.
+
+    Args:
+        pairs: int64 (links, 2), places in any order; a place is camera * windows + window.
+        places: how many there are.
+        grid: of every camera.
+
+    Returns:
+        int64 (places + 1,), where the links of a place begin; int32 (links,), places, ascending within each.
+    """
+    near = _grid_neighbours(grid)
+    pairs = pairs.reshape(-1, 2)
+    one, other = np.concatenate([pairs, pairs[:, ::-1]]).T
+    one, other = _spread(one, other, places, near)
+    other, one = _spread(other, one, places, near)
+    return np.searchsorted(one, np.arange(places + 1)).astype(np.int64), other.astype(np.int32)
+
+
+def _spread(
+    one: npt.NDArray[np.int64], other: npt.NDArray[np.int64], places: int, neighbours: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Pairs, with the neighbours of ``other`` in its place; each once, sorted by ``other``, ``one``."""
+    windows = len(neighbours)
+    near = neighbours[other % windows]
+    of = np.broadcast_to(one[:, None], near.shape)[near >= 0]
+    to = (other[:, None] - other[:, None] % windows + near)[near >= 0]
+    key = np.unique(to * np.int64(places) + of)
+    return key % places, key // places
+
+
+def _grid_neighbours(grid: Grid) -> npt.NDArray[np.int64]:
+    """Each window and those around it, (windows, 9); -1 where there is none."""
+    row, column = np.divmod(np.arange(grid.windows), grid.columns)
+    down, right = (step.ravel() for step in np.meshgrid([-1, 0, 1], [-1, 0, 1]))
+    r, c = row[:, None] + down, column[:, None] + right
+    inside = (r >= 0) & (r < grid.rows) & (c >= 0) & (c < grid.columns)
+    return np.where(inside, r * grid.columns + c, -1)
+
+
 class EventFinder:
     """Finds entries and exits in ranges in ascending order.
 
@@ -209,32 +251,7 @@ class EventFinder:
 
         A window's links are its neighbours' as well, on both sides: borders are not exact.
         """
-        places = len(self._last)
-        pairs = pairs.reshape(-1, 2)
-        one, other = np.concatenate([pairs, pairs[:, ::-1]]).T
-        one, other = self._spread(one, other)
-        other, one = self._spread(other, one)
-        self._link_start = np.searchsorted(one, np.arange(places + 1)).astype(np.int64)
-        self._link_place = other.astype(np.int32)
-
-    def _spread(
-        self, one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Pairs, with the neighbours of ``other`` in its place; each once, sorted by ``other``, ``one``."""
-        places, windows = np.int64(len(self._last)), self._grid.windows
-        near = self._grid_neighbours()[other % windows]
-        of = np.broadcast_to(one[:, None], near.shape)[near >= 0]
-        to = (other[:, None] - other[:, None] % windows + near)[near >= 0]
-        key = np.unique(to * places + of)
-        return key % places, key // places
-
-    def _grid_neighbours(self) -> npt.NDArray[np.int64]:
-        """Each window and those around it, (windows, 9); -1 where there is none."""
-        row, column = np.divmod(np.arange(self._grid.windows), self._grid.columns)
-        down, right = (step.ravel() for step in np.meshgrid([-1, 0, 1], [-1, 0, 1]))
-        r, c = row[:, None] + down, column[:, None] + right
-        inside = (r >= 0) & (r < self._grid.rows) & (c >= 0) & (c < self._grid.columns)
-        return np.where(inside, r * self._grid.columns + c, -1)
+        self._link_start, self._link_place = spread_links(pairs, len(self._last), self._grid)
 
     def add(self, entry: OccupancyRange | SparseRange) -> tuple[Events, Events]:
         """The range's entries, and the exits that have become certain in it."""
