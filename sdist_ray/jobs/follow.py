@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +19,76 @@ from sdist_ray.jobs.outputs import make_folder, write_json, write_table
 from sdist_ray.jobs.run_cameras import cameras_of
 from sdist_ray.jobs.track_looks import FrameReader
 from sdist_ray.report.colours import palette_colour
+from sdist_ray.report.handover_run import read_handover
 from sdist_ray.report.network_map import TRAIL_S, NetworkMap, schematic
 from sdist_ray.report.virtual_camera import Moment, VirtualCamera
 from sdist_ray.settings_tracking import FollowJob
+from sdist_ray.topology.handover.model import Handover
 from sdist_ray.tracking.follow import CutSettings, Shot, choose_views, shots_of
 from sdist_ray.video.files import open_source
 from sdist_ray.video.writer import VideoWriter
 
+MOST_EXPECTED, LEAST_EXPECTED = 3, 0.02
+"""Cameras that are named where somebody may come next, and how likely they must be."""
 RETURN_S = 1.0
 """So long before somebody is seen again the picture goes on, where it was left out."""
 MOST_READERS = 32
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Where somebody who is out of sight may be seen next, by a topology.
+
+    Attributes:
+        handover: None where no topology is known.
+        names: of the cameras.
+        sizes: (width, height) of their images, pixels.
+    """
+
+    handover: Handover | None
+    names: tuple[str, ...]
+    sizes: Mapping[str, tuple[int, int]]
+
+    @classmethod
+    def of(cls, settings: FollowJob, tracked: TrackedRun, sizes: Mapping[str, tuple[int, int]]) -> Expected:
+        """By the topology that the settings name, or else the one that tracking used.
+
+        Raises:
+            InputError: the one that they name cannot be read.
+        """
+        if settings.topology is not None:
+            return cls(read_handover(Path(settings.topology)), tracked.cameras, sizes)
+        if tracked.topology is None:
+            return cls(None, tracked.cameras, sizes)
+        try:
+            return cls(read_handover(tracked.topology), tracked.cameras, sizes)
+        except InputError as error:
+            say(f"where somebody may come next is not told: {error}")
+            return cls(None, tracked.cameras, sizes)
+
+    def notes(self, target: Target, at: int, unseen_s: float) -> tuple[str, ...]:
+        """Lines for the panel."""
+        if self.handover is None or unseen_s <= 0:
+            return ()
+        before = np.flatnonzero((target.worth[:at] > 0).any(axis=1))
+        if not len(before):
+            return ()
+        last = int(before[-1])
+        number = int(target.worth[last].argmax())
+        name, box = self.names[number], target.box[last, number]
+        if name not in self.handover.cameras:
+            return ()
+        width, height = self.sizes[name]
+        foot = np.clip([(box[0] + box[2] / 2) / width, (box[1] + box[3]) / height], 0.0, 1.0)
+        window = self.handover.grid.window_of(foot[:1].astype(np.float32), foot[1:].astype(np.float32))
+        found = self.handover.candidates(name, int(window[0]), after_s=unseen_s, most=MOST_EXPECTED)
+        lines = [
+            f"{one.camera}: {100 * one.probability:.0f} %, in {max(one.from_s - unseen_s, 0):.0f} to "
+            f"{max(one.until_s - unseen_s, 0):.0f} s"
+            for one in found
+            if one.probability >= LEAST_EXPECTED
+        ]
+        return ("may come next:", *lines) if lines else ()
 
 
 @dataclass(frozen=True)
@@ -154,6 +214,7 @@ def _write_video(
     colours = [palette_colour(number) for number in range(len(names))]
     aspect = max(width / height for width, height in sizes.values())
     view = VirtualCamera(target.person, names, colours, plan.shots, len(plan.kept), settings.height, aspect)
+    expected = Expected.of(settings, tracked, sizes)
     known = any(len(outline) >= 3 for outline in tracked.views)
     places = None if known else schematic(len(names), tracked.edges)
     above = NetworkMap(names, colours, tracked.views, places, tracked.edges, view.map_size)
@@ -171,6 +232,7 @@ def _write_video(
                 for frame in range(shot.first, shot.last + 1):
                     at = int(plan.kept[frame])
                     moment = _moment(target, plan, frame, shot, before, tracked.fps)
+                    moment = replace(moment, notes=expected.notes(target, at, moment.unseen_s))
                     trail = np.unique(np.append(np.arange(max(0, at - trail_length), at + 1, step), at))
                     trail = trail[np.isfinite(target.ground[trail]).all(axis=1)]
                     drawn = above.draw(
