@@ -143,7 +143,7 @@ class VirtualCamera:
         paste(area, clock, name.shape[1], 0)
         if moment.before is not None and moment.since_s < ANNOUNCED_S:
             text = f"now {self._names[moment.camera]}, before {self._names[moment.before]}"
-            paste_centred(area, label(text, letters, DARK_BGR, bgr(TARGET)), (width // 2, letters + 4))
+            paste_centred(area, label(text, letters, DARK_BGR, bgr(TARGET)), (width // 2, 3 * letters))
         if moment.unseen_s > 0:
             text = f"out of sight for {moment.unseen_s:.0f} s"
             tile = label(text, round(1.4 * letters), PALE_BGR, DARK_BGR)
