@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,7 @@ class Scene:
         """Where each tick's detections of a camera begin, int64 (ticks + 1,)."""
         return np.searchsorted(self.seen[camera].tick, np.arange(len(self.place) + 1))
 
+    @functools.cached_property
     def instants(self) -> list[tuple[Sightings, np.ndarray]]:
         """Sightings of each tick, and who each truly is, in their order."""
         starts = [self.rows(camera) for camera in range(len(self.seen))]
@@ -169,6 +171,7 @@ def simulated(site: Site, walk: Walk, miss: float = 0.05) -> Scene:
     return Scene(views, grounds, seen, walk.positions.astype(np.float64), site.spec.fps)
 
 
+@functools.cache
 def halls_apart(seed: int, minutes: float, learn_minutes: float, people: int) -> tuple[Scene, Passages]:
     """benchmarks.transit's site (24 cameras in halls 40 m apart): its topology learnt from one walk, and
     another walk to be tracked."""

@@ -1,6 +1,6 @@
 """The virtual camera: how often the person is in the picture that it shows, and how often it cuts.
 
-    SDIST_DATA=… python -m benchmarks.virtual_camera [--part halls|scenescape|all] [--seeds 31 32]
+    SDIST_DATA=… python -m benchmarks.virtual_camera [--part halls|scenescape|all] [--seeds 31]
 
 Halls: the sites of benchmarks.tracking. Everybody who is in some camera's view for half a minute or more is
 followed from when they are first tracked, by their number then. A frame is right where the camera that is
@@ -195,8 +195,8 @@ def main() -> None:
     parser.add_argument("--part", choices=(*PARTS, "all"), default="all")
     data = Path(os.environ.get("SDIST_DATA", "."))
     parser.add_argument("--data", type=Path, default=data, help="folder of the data sets")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[31, 32])
-    parser.add_argument("--minutes", type=float, default=5, help="that are tracked")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[31])
+    parser.add_argument("--minutes", type=float, default=4, help="that are tracked")
     parser.add_argument("--learn-minutes", type=float, default=60, help="that the topology is learnt from")
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--runs", type=Path, default=Path("runs/virtual_camera"), help="where videos go")

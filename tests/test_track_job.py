@@ -1,6 +1,7 @@
 """sdist-ray track and follow: from a distancing run's tables to everybody's way, and one person's video."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,8 +14,12 @@ from sdist_ray.cameras.pinhole import Pinhole
 from sdist_ray.cli import main
 from sdist_ray.detection.embedding import clothes, load_embedding
 from sdist_ray.errors import InputError
+from sdist_ray.jobs.follow import Expected
+from sdist_ray.jobs.follow_target import Target
 from sdist_ray.jobs.track_tables import STAYS_SCHEMA, TRACKS_SCHEMA
+from sdist_ray.occupancy.grid import Grid
 from sdist_ray.runtime.watched import PEOPLE_SCHEMA
+from sdist_ray.topology.handover.build import Linked, build_handover, no_walks
 from tests.distancing_runs import frames_of, write_clip
 
 SIZE, FPS, FRAMES = (320, 240), 10.0, 260
@@ -180,6 +185,27 @@ def test_a_person_is_followed_from_camera_to_camera(tracked, capsys):
     # While nobody sees them the picture says so, and it is darker.
     lost = next(k for k, row in enumerate(rows) if not row["seen_by"] and row["time_s"] > 11)
     assert frames[lost][100:200, 100:200].mean() < 0.8 * frames[20][100:200, 100:200].mean()
+
+
+def test_while_they_are_out_of_sight_it_says_where_they_may_come_next():
+    grid, bins = Grid(), np.exp(-0.5 * ((np.arange(120) * 0.5 - 6.5) / 1.5) ** 2)
+    none, nothing = np.zeros(0, np.int64), np.zeros(0)
+    known = no_walks(3, grid)
+    walked = replace(
+        known, source=np.array([0]), target=np.array([2]), probability=np.array([0.9]),
+        histogram=bins[None], zone_histogram=np.zeros((0, 120)), zone_exits=known.zone_exits + 50,
+    )  # fmt: skip
+    linked = Linked(none, none, none, none, nothing, nothing)
+    handover = build_handover(("east", "west", "yard"), grid, linked, walked)
+    worth, box = np.zeros((50, 3)), np.full((50, 3, 4), np.nan)
+    worth[:10, 0], box[:10, 0] = 0.8, (150, 100, 20, 60)
+    target = Target(1, np.arange(50), worth, box, worth > 0, np.full((50, 2), np.nan))
+    expected = Expected(handover, ("east", "west", "yard"), dict.fromkeys(CAMERAS, SIZE))
+    assert expected.notes(target, 5, 0.0) == ()
+    first, *lines = expected.notes(target, 40, 3.0)
+    assert first == "may come next:"
+    assert lines[0].startswith("yard: ")
+    assert Expected(None, ("east",), {}).notes(target, 40, 3.0) == ()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -54,14 +54,15 @@ class TrackTables:
         self._rows: dict[str, list[Any]] = {name: [] for name in TRACKS_SCHEMA.names}
         self._stays: dict[tuple[int, str], list[float]] = {}
         self._over: list[tuple[int, str, float, float]] = []
-        self._mot: dict[int, TextIO] = {}
+        self._mot: dict[int, list[str]] = {}
         self._first = [first_frame(c.start_s, rates.get(c.id, 1.0)) for c in plan.cameras]
         for old in (folder / "mot").glob("*.txt"):
             old.unlink()
         if mot:
             (folder / "mot").mkdir(exist_ok=True)
             for number, camera in enumerate(plan.cameras):
-                self._mot[number] = self._mot_path(camera, ".partial-").open("w", encoding="utf-8")
+                self._mot[number] = []
+                self._mot_path(camera, ".partial-").write_text("")
         self.people: set[int] = set()
         self.sightings = 0
 
@@ -99,7 +100,7 @@ class TrackTables:
                 self._rows[name].append(value)
             if number in self._mot:
                 frame = rows.tick - self._first[number] + 1
-                self._mot[number].write(mot_line(frame, who, box, seen, at))
+                self._mot[number].append(mot_line(frame, who, box, seen, at))
             self.people.add(who)
             self.sightings += 1
             self._stay(who, camera.id, rows.time_s)
@@ -116,6 +117,13 @@ class TrackTables:
     def _flush(self) -> None:
         self._writer.write_table(pa.table(self._rows, schema=TRACKS_SCHEMA))
         self._rows = {name: [] for name in TRACKS_SCHEMA.names}
+        # Not held open: a thousand cameras would be more files than a process may have.
+        for number, lines in self._mot.items():
+            if lines:
+                path = self._mot_path(self._plan.cameras[number], ".partial-")
+                with path.open("a", encoding="utf-8") as file:
+                    file.writelines(lines)
+                lines.clear()
 
     def close(self) -> None:
         """Finish the files.
@@ -126,8 +134,7 @@ class TrackTables:
         self._flush()
         self._writer.close()
         self._partial.replace(self._folder / "tracks.parquet")
-        for number, file in self._mot.items():
-            file.close()
+        for number in self._mot:
             camera = self._plan.cameras[number]
             self._mot_path(camera, ".partial-").replace(self._mot_path(camera))
         stays = self._over + [(*key, span[0], span[1]) for key, span in self._stays.items()]
@@ -146,6 +153,5 @@ class TrackTables:
         with contextlib.suppress(OSError, pa.ArrowException):
             self._writer.close()
         self._partial.unlink(missing_ok=True)
-        for number, file in self._mot.items():
-            file.close()
+        for number in self._mot:
             self._mot_path(self._plan.cameras[number], ".partial-").unlink(missing_ok=True)

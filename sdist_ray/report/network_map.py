@@ -151,7 +151,8 @@ class NetworkMap:
                 # Where the view begins, which is where the camera hangs: the person's place stays free.
                 near = self._outlines[camera][[0, -1]].mean(axis=0)
                 middle = self._outlines[camera].mean(axis=0)
-                out = near + (near - middle) * (0.6 * self._letters / max(np.linalg.norm(near - middle), 1))
+                away = max(float(np.linalg.norm(near - middle)), 1.0)
+                out = near + (near - middle) * (0.6 * self._letters / away)
                 x, y = out.round().astype(int).tolist()
             else:
                 continue
