@@ -50,8 +50,8 @@ class GapSettings:
 
     longest_s: float = 60.0
     decide_s: float = 2.5
-    least: float = 0.0
-    again: float = 0.85
+    least: float = 1.0
+    again: float = 0.5
     pause_s: float = 8.0
     same_track: float = 4.0
     speed: float = 0.8
