@@ -176,12 +176,13 @@ def run(arguments: argparse.Namespace, minutes: float, seed: int, ending: list[i
         log = stack.enter_context((place / "log").open("wb"))
         running = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         stack.callback(running.kill)
-        faults, memory = Faults(cameras, arguments.every, rng), Memory()
+        faults, memory, late = Faults(cameras, arguments.every, rng), Memory(), 0.0
         began_s = time.monotonic()
         while running.poll() is None:
             now_s = time.monotonic() - began_s
             processes = family(running.pid)
             memory.look(now_s, processes)
+            late = max(late, _late(output / "health.json"))
             calm = now_s < START_S + 20 or now_s > minutes * 60 + START_S - QUIET_S or bool(ending)
             faults.step(now_s, processes, calm)
             if ending and now_s > ending[0] + QUIET_S:
@@ -199,6 +200,8 @@ def run(arguments: argparse.Namespace, minutes: float, seed: int, ending: list[i
             "minutes": round(lived_s / 60, 1),
             "seed": seed,
             **_of_health(json.loads((output / "summary.json").read_text())),
+            # The most that was told at any time: another coordinator counts from its own beginning.
+            "late_fraction": max(late, _late(output / "health.json")),
             "faults": dict(sorted(faults.done.items())),
             "log": faults.log,
             "memory": memory.slopes(),
@@ -206,13 +209,23 @@ def run(arguments: argparse.Namespace, minutes: float, seed: int, ending: list[i
         }
 
 
+def _late(path: Path) -> float:
+    """The share of rows that came too late, as the network tells it now; 0 before it tells anything."""
+    try:
+        return float(json.loads(path.read_bytes())["health"]["late_fraction"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return 0.0
+
+
 def _of_health(summary: dict[str, Any]) -> dict[str, Any]:
     health = summary["health"]
-    names = ("frames_in", "processed", "dropped", "rows", "late_fraction", "run_delay_p99_s", "ranges_closed",
-             "ranges_counted", "ranges_skipped", "workers_lost")  # fmt: skip
+    names = ("rows", "run_delay_p99_s", "ranges_closed", "ranges_counted", "ranges_skipped",
+             "dropped")  # fmt: skip
+    ticks = len(health["cameras"]) * health["ranges_counted"] * summary["range_ticks"]
     return {
         "cameras": len(health["cameras"]),
-        **{name: health.get(name) for name in names},
+        **{name: health[name] for name in names},
+        "available_fraction": round(health["rows"] / max(1, ticks), 4),
         "reconnects": sum(camera["reconnects"] for camera in health["cameras"]),
         "links": summary["topology"]["links"],
     }
@@ -258,7 +271,8 @@ def totals(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "cameras": runs[-1]["cameras"],
         "faults": sum(faults.values()),
         "faults_of": dict(sorted(faults.items())),
-        "frames_processed": sum(one["processed"] for one in runs),
+        "camera_ticks": sum(one["rows"] for one in runs),
+        "available_fraction": min(one["available_fraction"] for one in runs),
         "late_fraction": max(one["late_fraction"] for one in runs),
         "memory_slope_mb_per_min": max((entry["mb_per_min"] for entry in slopes.values()), default=None),
         "ranges_lost": sum(one["ranges_skipped"] for one in runs),
