@@ -16,8 +16,8 @@ from sdist_ray.settings import (
 from sdist_ray.settings_cameras import AddJob, CalibrateJob, ListJob, MembersJob
 from sdist_ray.settings_distancing import DistancingJob
 from sdist_ray.settings_serve import ServeJob
-from sdist_ray.settings_uses import AdviseJob, HandoverJob
 from sdist_ray.settings_tracking import FollowJob, TrackJob
+from sdist_ray.settings_uses import AdviseJob, HandoverJob
 
 COMMANDS: dict[str, Any] = {
     "topology": TopologyJob,
