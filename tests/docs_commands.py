@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+TUTORIAL = ROOT / "docs/tutorial.md"
 PAGES = (
-    ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(ROOT.glob("docs/*.md")),
+    TUTORIAL, *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted(set(ROOT.glob("docs/*.md")) - {TUTORIAL}),
     *sorted(ROOT.glob("examples/*.md")), *sorted(ROOT.glob("experiments/*/README.md")),
 )  # fmt: skip
 PROGRAM = re.compile(
