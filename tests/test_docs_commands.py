@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import importlib
 import io
 import os
 import re
@@ -235,6 +236,16 @@ def test_the_rules_hold_for_pages_that_break_them(tmp_path, monkeypatch):
     monkeypatch.setattr("tests.test_docs_commands.ROOT", tmp_path)
     with pytest.raises(AssertionError, match="no test knows"):
         run("python un" + "heard.py", "here", monkeypatch)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "```python" in page.read_text()], ids=named)
+def test_python_in_the_text_is_python_and_imports_what_there_is(page):
+    for code in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sdist_ray"):
+                module = importlib.import_module(node.module)
+                for name in node.names:
+                    assert hasattr(module, name.name), f"{named(page)}: {node.module} has no {name.name}"
 
 
 @pytest.mark.parametrize("command", ["topology", "distancing", "record", "simulate"])

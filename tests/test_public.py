@@ -92,6 +92,8 @@ def test_links_lead_to_where_pages_are_on_the_site():
     assert moved("[a](../../docs/stores.md)", "experiments/groups/README.md") == "[a](../../stores.md)"
     assert moved("[a](docs/stores.md)", "README.md") == "[a](stores.md)"
     assert moved("[a](https://example.org/x.md)", "README.md") == "[a](https://example.org/x.md)"
+    assert moved("[a](../pyproject.toml)", "docs/stores.md") == "a"
+    assert moved("[a](nowhere.md)", "docs/stores.md") == "[a](nowhere.md)"
     assert moved("| `a\\|b` |", "README.md") == "| `a|b` |"
     assert (
         moved("```\n| `a\\|b` [x](docs/stores.md)\n```", "README.md")

@@ -18,7 +18,7 @@ HEADLINES = Path(__file__).with_name("headlines.yaml")
 ELSEWHERE = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md",
              "SECURITY.md": "security.md"}  # fmt: skip
 """Pages at the repository's root, by what they are on the site."""
-LINK = re.compile(r"(?<!`)(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 CODE = re.compile(r"`[^`]+`")
 MOST_OPEN = 12
 """Rows of a table that is shown at once; longer ones are folded."""
@@ -55,9 +55,10 @@ def for_site(markdown: str, source: Path) -> str:
         source: the file that it is from; its links are relative to that.
     """
     here = posixpath.dirname(site_place(source))
+    outside = set(outside_pages().values())
 
     def moved(match: re.Match[str]) -> str:
-        before, target, anchor, after = match.groups()
+        picture, text, target, anchor = match.groups()
         if "://" in target or target.startswith(("mailto:", "/")):
             return match.group()
         there = (source.parent / target).resolve()
@@ -66,7 +67,10 @@ def for_site(markdown: str, source: Path) -> str:
         if not there.is_file() or ROOT not in there.parents:
             # It is said, with the page, by mkdocs.
             return match.group()
-        return f"{before}{posixpath.relpath(site_place(there), here or '.')}{anchor or ''}{after}"
+        if there not in outside and ROOT / "docs" not in there.parents:
+            # A file of the repository that the site does not have.
+            return text
+        return f"{picture}[{text}]({posixpath.relpath(site_place(there), here or '.')}{anchor or ''})"
 
     lines, fenced = [], False
     for line in markdown.splitlines():
