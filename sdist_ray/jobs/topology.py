@@ -34,7 +34,8 @@ from sdist_ray.jobs.outputs import (
     write_text,
     write_windows,
 )
-from sdist_ray.jobs.transits import FoundTransits, transits_of_recording, write_transits
+from sdist_ray.jobs.transit_tables import write_transits
+from sdist_ray.jobs.transits import FoundTransits, transits_of_recording
 from sdist_ray.report.page import write_report
 from sdist_ray.settings import EvaluateJob, TopologyJob
 from sdist_ray.topology.change import Change
@@ -115,7 +116,7 @@ def _write(folder: Path, inputs: Inputs, outcome: Outcome, learnt: Learnt, confi
     if learnt.placed is not None:
         write_ground_links(folder / "ground_links.parquet", learnt.placed)
     if learnt.transits is not None:
-        write_transits(folder / "transits.parquet", learnt.transits)
+        write_transits(folder, learnt.transits)
     if learnt.changes is not None:
         write_changes(folder / "changes.parquet", learnt.changes, network.cameras, network.clock.fps)
     if tally.held is not None:

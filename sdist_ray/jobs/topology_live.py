@@ -29,7 +29,7 @@ from sdist_ray.jobs.outputs import (
     write_windows,
 )
 from sdist_ray.jobs.publish import Publisher
-from sdist_ray.jobs.transits import write_transits
+from sdist_ray.jobs.transit_tables import write_transits
 from sdist_ray.report.page import write_report
 from sdist_ray.report.snapshots import write_snapshot
 from sdist_ray.runtime.health import NetworkHealth
@@ -122,7 +122,7 @@ def _write(
     if topology.placed is not None:
         write_ground_links(place / "ground_links.parquet", topology.placed)
     if found is not None:
-        write_transits(place / "transits.parquet", found)
+        write_transits(place, found)
     if topology.changes is not None:
         tally, clock = network.tally, inputs.network.clock
         write_changes(place / "changes.parquet", topology.changes, tally.cameras, clock.fps)
