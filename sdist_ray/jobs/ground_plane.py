@@ -59,7 +59,9 @@ class Placed:
             "threshold": plane.threshold if known else None,
             "pairs_placed": len(plane.fits),
             "pairs_closed": plane.closed,
+            "pairs_implied": plane.implied,
             "compositions": plane.composed,
+            "clocks_late_s": plane.clocks_late_s(self.cameras),
             "footage_s": self.footage_s,
             "seconds": self.seconds,
         }
@@ -154,6 +156,7 @@ def placed_edges(placed: Placed, cameras: tuple[str, ...]) -> Edges:
         components(len(cameras), a, b),
         np.array([in_fractions(fit.homography).ravel() for fit in fits]).reshape(-1, 9),
         np.array([fit.error / UNITS_X for fit in fits], np.float64),
+        np.array([fit.offset_s for fit in fits], np.float64),
     )
 
 

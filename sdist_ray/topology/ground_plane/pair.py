@@ -12,18 +12,21 @@ import numpy.typing as npt
 from sdist_ray.topology.ground_plane.hypotheses import draw, likely_pairs
 from sdist_ray.topology.ground_plane.refine import (
     collect,
+    delay_of,
     make_work,
     refine_once,
     score_both,
 )
-from sdist_ray.topology.ground_plane.view import View, Worth
+from sdist_ray.topology.ground_plane.view import SAMPLE_S, View, Worth
 
-NOISES = (0.12, 0.2, 0.35, 0.6)
+NOISES = (0.07, 0.12, 0.2, 0.35, 0.6)
 """Radii that are tried, units of noise."""
 NARROWING = (0.9, 0.6, 0.35)
 REFINED = 60
 FINALS = 4
 """Every rough homography is refined with these radii on so many tracklets, and so many of them on all."""
+DELAYED, DELAYED_LEAST = 1.5, 0.2
+"""Matches that say something of clocks may be so many times the noise's radius off, and so much more."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Fit(NamedTuple):
         judged: visits that could have been.
         pairs: of tracklets that moved at the same time.
         tested: hypotheses that were scored.
+        delay: samples by which b's clock is later than a's.
     """
 
     homography: npt.NDArray[np.float64]
@@ -59,6 +63,12 @@ class Fit(NamedTuple):
     judged: float
     pairs: int
     tested: int
+    delay: float = 0.0
+
+    @property
+    def offset_s(self) -> float:
+        """Seconds by which b's clock is later than a's."""
+        return SAMPLE_S * self.delay
 
 
 FREEDOM = 8.0
@@ -80,7 +90,8 @@ def polish(rough, a, b, worth_a, worth_b, widest, homography, result, work):  # 
         worth_a, worth_b: their Worths.
         widest: radius, units of noise, of the first round.
         homography: float64 (3, 3), updated where it is bettered.
-        result: float64 (5,): score, radius, error, visits met, visits judged; updated likewise.
+        result: float64 (6,): score, radius, error, visits met, visits judged, delay; all but the last are
+            updated likewise.
         work: see ``make_work``.
     """
     now = rough.copy()
@@ -98,7 +109,7 @@ def polish(rough, a, b, worth_a, worth_b, widest, homography, result, work):  # 
             result[0], result[1] = value, radius
             result[3], result[4] = out[0, 2] + out[1, 2], out[0, 1] + out[1, 1]
     if better:
-        count, squares = collect(homography, a, b, result[1], 1, work[0], work[1], work[2])
+        count, squares = collect(homography, a, b, result[1], 1, 0.0, work)
         result[2] = np.sqrt(squares / max(count, 1))
     return better
 
@@ -128,10 +139,12 @@ def search(a, b, rough_a, rough_b, worth_a, worth_b, draws, keep, rough_radius, 
     pairs, likely = likely_pairs(a, b)
     order = np.argsort(-likely, kind="mergesort")
     found, tested = draw(a, b, rough_a, rough_b, pairs, order, draws, keep, rough_radius, seed)
-    homography, result = np.zeros((3, 3)), np.zeros(5)
+    homography, result = np.zeros((3, 3)), np.zeros(6)
     work = make_work()
     for k in best_of(found, a, b, worth_a, worth_b, work):
         polish(found[k], a, b, worth_a, worth_b, 0.0, homography, result, work)
+    if result[0] > 0.0:
+        result[5] = delay_of(homography, a, b, DELAYED * result[1] + DELAYED_LEAST, work)
     return homography, result, pairs.shape[0], tested
 
 
@@ -142,15 +155,23 @@ def fit_pair(
     homography, result, pairs, tested = search(
         a, b, *rough, *worth, settings.draws, settings.keep, settings.rough_radius, np.uint64(seed)
     )
-    score, radius, error, met, judged = (float(value) for value in result)
-    return Fit(homography, score, radius, error, met, judged, pairs, tested)
+    score, radius, error, met, judged, delay = (float(value) for value in result)
+    return Fit(homography, score, radius, error, met, judged, pairs, tested, delay)
+
+
+@numba.njit(cache=True, nogil=True)
+def polish_and_time(rough, a, b, worth_a, worth_b, widest, homography, result):  # type: ignore[no-untyped-def]
+    """See ``polish``, and the delay."""
+    work = make_work()
+    if polish(rough, a, b, worth_a, worth_b, widest, homography, result, work):
+        result[5] = delay_of(homography, a, b, DELAYED * result[1] + DELAYED_LEAST, work)
 
 
 def fit_composed(
     rough: npt.NDArray[np.float64], a: View, b: View, worth: tuple[Worth, Worth], widest: float = 1.2
 ) -> Fit:
     """Refine and score a homography that is known roughly."""
-    homography, result = np.zeros((3, 3)), np.zeros(5)
-    polish(rough, a, b, *worth, widest, homography, result, make_work())
-    score, radius, error, met, judged = (float(value) for value in result)
-    return Fit(homography, score, radius, error, met, judged, 0, 1)
+    homography, result = np.zeros((3, 3)), np.zeros(6)
+    polish_and_time(rough, a, b, *worth, widest, homography, result)
+    score, radius, error, met, judged, delay = (float(value) for value in result)
+    return Fit(homography, score, radius, error, met, judged, 0, 1, delay)
