@@ -16,7 +16,7 @@ from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import Padding
 from sdist_ray.occupancy.recording import open_recording
 from sdist_ray.occupancy.sparse import SparseRange, SparseWords
-from sdist_ray.simulation.site import Observation, SiteSpec, make_site, observe, walk
+from sdist_ray.simulation.site import Observation, Site, SiteSpec, make_site, observe, walk
 from sdist_ray.simulation.truth import ground_overlap
 
 GRID = Grid(12, 9)
@@ -56,14 +56,35 @@ def simulated(
     cameras: int, people: int, minutes: float, misses: float, noise_px: float, seed: int, tolerance: int = 3
 ) -> Footage:
     """A site with ideal detectors that miss people and have noisy feet."""
+    site, seen = seen_in(cameras, people, minutes, misses, noise_px, seed)
+    spec = site.spec
+    return _footage(site.camera_ids, site.cameras, seen, Clock(spec.fps, 20), spec.ticks, tolerance)
+
+
+def occupied(
+    cameras: int, people: int, minutes: float, misses: float, noise_px: float, seed: int, tolerance: int = 3
+) -> tuple[tuple[str, ...], Padding, list[SparseRange]]:
+    """The same footage without its truth: cameras, how it is to be counted, ranges."""
+    site, seen = seen_in(cameras, people, minutes, misses, noise_px, seed)
+    clock = Clock(site.spec.fps, 20)
+    place = np.concatenate(
+        [n * GRID.windows + GRID.window_of(o.foot_x, o.foot_y) for n, o in enumerate(seen)]
+    )
+    ranges = _ranges(place, np.concatenate([o.tick for o in seen]), cameras, clock, site.spec.ticks)
+    return site.camera_ids, Padding(GRID, clock, tolerance), ranges
+
+
+def seen_in(
+    cameras: int, people: int, minutes: float, misses: float, noise_px: float, seed: int
+) -> tuple[Site, list[Observation]]:
+    """A site, and what each of its cameras sees."""
     spec = SiteSpec(
         cameras=cameras, people=people, minutes=minutes, miss_probability=misses, foot_noise_px=noise_px,
         seed=seed,
     )  # fmt: skip
     site = make_site(spec)
     walked = walk(site)
-    seen = [observe(site, walked, number) for number in range(cameras)]
-    return _footage(site.camera_ids, site.cameras, seen, Clock(spec.fps, 20), spec.ticks, tolerance)
+    return site, [observe(site, walked, number) for number in range(cameras)]
 
 
 def wildtrack_boxes(folder: Path, misses: float, noise_px: float, seed: int, tolerance: int = 0) -> Footage:

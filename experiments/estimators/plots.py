@@ -16,12 +16,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.charts import COLOURS, tidy
+from experiments.estimators.score import RECALLS
 
 LEVELS = ("windows", "cameras", "search")
 SHOWN = ("nonexclusion", "raw", "corrected", "information", "conditional_entropy", "lift", "likelihood_ratio",
          "bayes", "chance")  # fmt: skip
 DRAWN = ("nonexclusion", "corrected", "information", "likelihood_ratio", "bayes", "chance")
-SEEDS = "seed"
+HIGHEST = {"windows": 1.02, "cameras": 1.02, "search": 0.51}
+"""Precision that axes end at: that of searches is never high."""
 
 Runs = list[dict[str, Any]]
 
@@ -71,23 +73,38 @@ def table(runs: Runs) -> str:
     return "\n".join(rows)
 
 
+def mean_curve(runs: Runs, estimator: str, level: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Recall that most seeds reach, mean precision there, and its deviation over seeds."""
+    lines = [
+        run["estimators"][estimator][level]["precision_at"]
+        for run in runs
+        if level in run["estimators"].get(estimator, {})
+    ]
+    table = np.full((len(lines), len(RECALLS)), np.nan)
+    for row, line in zip(table, lines, strict=True):
+        row[: len(line)] = line
+    kept = np.isfinite(table).mean(axis=0) > 0.5 if lines else np.zeros(len(RECALLS), bool)
+    return RECALLS[kept], np.nanmean(table[:, kept], axis=0), np.nanstd(table[:, kept], axis=0)
+
+
 def draw(runs: Runs, path: Path) -> None:
-    """Precision against recall of the first seed of each case; a row for each, a column for each level."""
+    """Precision against recall, mean over seeds; a row for each case, a column for each level."""
     kept = cases(runs)
     figure = Figure(figsize=(11, 2.6 * len(kept) + 0.6), layout="constrained")
     grid = figure.subplots(len(kept), len(LEVELS), squeeze=False)
     for line, (name, those) in zip(grid, kept.items(), strict=True):
         for axes, level in zip(line, LEVELS, strict=True):
-            tidy(axes, f"{name}: {level}", "recall", "precision")
+            across = "recall" if name == list(kept)[-1] else ""
+            tidy(axes, f"{name}: {level}", across, "precision" if level == LEVELS[0] else "")
             axes.set_xlim(0, 1.02)
-            axes.set_ylim(0, 1.02)
+            axes.set_ylim(0, HIGHEST[level])
             for colour, estimator in zip(COLOURS, DRAWN, strict=False):
-                entry = those[0]["estimators"][estimator].get(level)
-                if entry is not None and entry["curve"]:
-                    precision, recall, _ = zip(*entry["curve"], strict=True)
-                    alone = "o" if len(recall) == 1 else None
-                    label = estimator.replace("_", " ")
-                    axes.plot(recall, precision, color=colour, lw=1.3, marker=alone, label=label)
+                recall, precision, spread = mean_curve(those, estimator, level)
+                if len(recall):
+                    axes.plot(recall, precision, color=colour, lw=1.3, label=estimator.replace("_", " "))
+                    axes.fill_between(
+                        recall, precision - spread, precision + spread, color=colour, alpha=0.12, lw=0
+                    )
             # With two cameras there is one pair, which tells nothing of cameras.
             axes.set_visible(bool(axes.lines))
     lines = grid[0][0].get_legend_handles_labels()

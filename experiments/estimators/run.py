@@ -51,7 +51,7 @@ def run(config: DictConfig) -> dict[str, Any]:
     """A run's settings and what came of it."""
     footage = footage_of(config)
     began = time.process_time()
-    counted = count(footage)
+    counted = count(footage.cameras, footage.padding, footage.ranges)
     scored = score(footage, counted)
     estimators = levels(footage, counted, scored)
     if any(len(tick) for tick, _, _ in footage.feet):

@@ -9,10 +9,12 @@ worth the sum of its three greatest G: three places, for one may be a coincidenc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
+from numba.extending import intrinsic
 
 from sdist_ray.topology.ground_plane.homography import UNITS_X, UNITS_Y
 from sdist_ray.topology.ground_plane.view import Array, Ints, View
@@ -48,13 +50,14 @@ def set_bits(first, offset, place, bits):  # type: ignore[no-untyped-def]
             bits[row * BLOCK_COLUMNS + column, s // 64] |= np.uint64(1) << np.uint64(s % 64)
 
 
-@numba.njit(cache=True, nogil=True)
-def popcount(x):  # type: ignore[no-untyped-def]
-    """Bits that are set in a uint64."""
-    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
+@intrinsic  # type: ignore[untyped-decorator]
+def popcount(typing: Any, word: Any) -> Any:
+    """Bits that are set in a uint64, as int64; the processor counts several words at once where it can."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return numba.int64(numba.uint64), generate
 
 
 @numba.njit(cache=True, nogil=True)
@@ -183,7 +186,7 @@ def best_partners(worth: Array, rows: Sequence[int], most: int) -> list[tuple[in
 
 
 def candidates(bits: Words, count: Ints, samples: int, most: int) -> list[tuple[int, int]]:
-    """Pairs (a, b), a < b, that are among the ``most`` best of either camera, ascending."""
+    """Pairs (a, b), a < b, that are among the ``most`` best of either camera, the best first."""
     cameras = len(bits)
     worth = np.zeros((cameras, cameras))
     table = logarithms(samples)
@@ -192,7 +195,8 @@ def candidates(bits: Words, count: Ints, samples: int, most: int) -> list[tuple[
             bits[a : a + 1], count[a : a + 1], bits[a + 1 :], count[a + 1 :], table, worth[a : a + 1, a + 1 :]
         )
     pairs = best_partners(worth + worth.T, range(cameras), most)
-    return sorted({(min(a, b), max(a, b)) for a, b in pairs})
+    chosen = {(min(a, b), max(a, b)) for a, b in pairs}
+    return sorted(chosen, key=lambda pair: (-worth[pair], pair))
 
 
 def chance_pairs(

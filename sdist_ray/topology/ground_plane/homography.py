@@ -14,6 +14,8 @@ UNITS_X, UNITS_Y = 12.0, 9.0
 SPREAD = 4.0
 """Points are taken from their mean, in so many units, before a linear system is made of them."""
 LEAST_PIVOT = 1e-9
+NONE, ONE = np.int64(0), np.int64(1)
+"""What kernels give to kernels in place of literals, for each of which they would be compiled anew."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -74,6 +76,13 @@ def spread_of(homography, u, v, w):  # type: ignore[no-untyped-def]
     xy = j00 * j10 + j01 * j11
     yy = 1.0 + j10 * j10 + j11 * j11
     return xx, xy, yy, xx * yy - xy * xy
+
+
+@numba.njit(cache=True, nogil=True)
+def put(source, target):  # type: ignore[no-untyped-def]
+    """Copy a 3 x 3 matrix. Not by a slice: what checks shapes takes longer to compile than a search."""
+    for k in range(9):
+        target[k // 3, k % 3] = source[k // 3, k % 3]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from sdist_ray.topology.ground_plane.homography import UNITS_X, UNITS_Y, fit_weighted, orient, transfer
+from sdist_ray.topology.ground_plane.homography import (
+    NONE,
+    ONE,
+    UNITS_X,
+    UNITS_Y,
+    fit_weighted,
+    orient,
+    put,
+    transfer,
+)
 from sdist_ray.topology.ground_plane.refine import score_both
 
 LEAST_SAMPLES = 1
@@ -25,7 +34,7 @@ TESTED = 25
 """Tracklets of each camera that a hypothesis is scored with."""
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def occupancy(view, padding):  # type: ignore[no-untyped-def]
     """Which units of a view somebody stood in, at every sample: bool (samples, 108)."""
     rows, columns = int(UNITS_Y), int(UNITS_X)
@@ -48,7 +57,7 @@ def agreement(a, b):  # type: ignore[no-untyped-def]
         float64 (108, 108): C of units rather than windows, and of samples, times how sure we are of it.
     """
     places = int(UNITS_Y) * int(UNITS_X)
-    here, there = occupancy(a, 0), occupancy(b, 1)
+    here, there = occupancy(a, NONE), occupancy(b, ONE)
     agreements, opportunities = np.zeros((places, places)), np.zeros(places)
     for s in range(here.shape[0]):
         if not b.available[s]:
@@ -63,6 +72,28 @@ def agreement(a, b):  # type: ignore[no-untyped-def]
         for j in range(places):
             agreements[i, j] /= opportunities[i] + 2.0
     return agreements
+
+
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
+def ascending(values):  # type: ignore[no-untyped-def]
+    """The order that sorts values which almost are sorted, and the values in it; equal ones stay in order.
+
+    NumPy's sorts take seconds to compile.
+
+    Args:
+        values: int64 (n,).
+    """
+    order = np.zeros(values.shape[0], np.int64)
+    for i in range(values.shape[0]):
+        k = i
+        while k > 0 and values[order[k - 1]] > values[i]:
+            order[k] = order[k - 1]
+            k -= 1
+        order[k] = i
+    placed = np.zeros(values.shape[0], np.int64)
+    for i in range(values.shape[0]):
+        placed[i] = values[order[i]]
+    return order, placed
 
 
 @numba.njit(cache=True, nogil=True)
@@ -82,11 +113,16 @@ def likely_pairs(a, b):  # type: ignore[no-untyped-def]
     for j in range(b.first.shape[0]):
         longest = max(longest, b.offset[j + 1] - b.offset[j])
     # Tracklets are numbered by their first foot point, so by their first sample, almost.
-    order_b = np.argsort(b.first, kind="mergesort")
-    first_b = b.first[order_b]
+    order_b, first_b = ascending(b.first)
     for i in range(a.first.shape[0]):
         begin_a, end_a = a.first[i], a.first[i] + a.offset[i + 1] - a.offset[i] - 1
-        start = np.searchsorted(first_b, begin_a - longest)
+        start, stop = 0, first_b.shape[0]
+        while start < stop:
+            middle = (start + stop) // 2
+            if first_b[middle] < begin_a - longest:
+                start = middle + 1
+            else:
+                stop = middle
         for at_b in range(start, first_b.shape[0]):
             if first_b[at_b] > end_a:
                 break
@@ -106,7 +142,7 @@ def likely_pairs(a, b):  # type: ignore[no-untyped-def]
     return pairs[:count], likely[:count]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _add_pair(a, b, forth, back, i, j, begin, end, pairs, likely, count):  # type: ignore[no-untyped-def]
     """Write one more pair where both moved enough; how many there are then."""
     in_a, in_b = a.offset[i] - a.first[i], b.offset[j] - b.first[j]
@@ -128,7 +164,7 @@ def _add_pair(a, b, forth, back, i, j, begin, end, pairs, likely, count):  # typ
     return count + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def next_random(state):  # type: ignore[no-untyped-def]
     """The next of a sequence of numbers in [0, 1): splitmix64, the same everywhere.
 
@@ -143,7 +179,7 @@ def next_random(state):  # type: ignore[no-untyped-def]
     return float(z >> np.uint64(11)) / 9007199254740992.0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def points_of(a, b, pair, at, p, q):  # type: ignore[no-untyped-def]
     """The places of two tracklets at two moments, and at two moments between.
 
@@ -163,7 +199,7 @@ def points_of(a, b, pair, at, p, q):  # type: ignore[no-untyped-def]
         k += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def go_together(one, other):  # type: ignore[no-untyped-def]
     """Whether two pairs of tracklets may belong to one hypothesis.
 
@@ -177,7 +213,7 @@ def go_together(one, other):  # type: ignore[no-untyped-def]
     return one[0] != other[0] and one[1] != other[1]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def rough_fit(a, b, chosen, p, q, scratch, homography):  # type: ignore[no-untyped-def]
     """The homography of some pairs of tracklets; False where none carries all of their points near.
 
@@ -239,22 +275,24 @@ def draw(a, b, worth_a, worth_b, pairs, order, draws, keep, radius, seed):  # ty
         many = 2 + number % 2
         fitting = True
         for k in range(many):
-            chosen[k] = pairs[order[int(next_random(state) * pool)]]
+            one = order[int(next_random(state) * pool)]
+            for column in range(4):
+                chosen[k, column] = pairs[one, column]
             for other in range(k):
                 fitting = fitting and go_together(chosen[k], chosen[other])
         if not fitting or not rough_fit(a, b, chosen[:many], p, q, scratch, homography):
             continue
         tested += 1
-        value = score_both(homography, a, b, worth_a, worth_b, radius, 2, stride_a, stride_b, out)
+        value = score_both(homography, a, b, worth_a, worth_b, radius, np.int64(2), stride_a, stride_b, out)
         if out[0, 0] <= 0.0 or out[1, 0] <= 0.0 or value <= score[keep - 1]:
             continue
         k = keep - 1
         while k > 0 and value > score[k - 1]:
             score[k] = score[k - 1]
-            best[k] = best[k - 1]
+            put(best[k - 1], best[k])
             k -= 1
         score[k] = value
-        best[k] = homography
+        put(homography, best[k])
     kept = 0
     while kept < keep and score[kept] > -np.inf:
         kept += 1

@@ -19,6 +19,7 @@ from sdist_ray.topology.ground_plane.candidates import (
 from sdist_ray.topology.ground_plane.clocks import corrected, retimed
 from sdist_ray.topology.ground_plane.closure import Pair, compositions
 from sdist_ray.topology.ground_plane.implied import shared_share
+from sdist_ray.topology.ground_plane.known import Known, Moved, pairs_of
 from sdist_ray.topology.ground_plane.null import LEAST_COMPOSED, threshold
 from sdist_ray.topology.ground_plane.pair import Fit, FitSettings
 from sdist_ray.topology.ground_plane.search import OnTime, Remembered, Runner, Task
@@ -29,6 +30,10 @@ TURNS = (0.37, 0.29, 0.43, 0.21, 0.47, 0.33, 0.25, 0.4, 0.17)
 a turned by that is b turned by the rest."""
 LEAST_SAMPLES = 20
 LEAST_CHANCES = 60
+BATCH, LEAST_BATCH = 0.1, 100
+"""Candidates are searched by so much of them at a time, the best first, and at least so many."""
+SOME = 0.01
+"""Of a batch, less of which is accepted, the next is not searched."""
 CLOCK_PAIRS = 3
 """Pairs of a camera that are asked for its clock first."""
 CLOCK_ROUNDS = 3
@@ -73,6 +78,7 @@ class GroundPlane:
             they were.
         score: of the same pairs, see ``worth_of_fit``.
         candidates: pairs that were searched.
+        refined: pairs that were known, and were looked at again.
         chances: searches of shifted footage.
         composed: homographies that were tried through common neighbours.
         threshold: the score that a searched pair needs.
@@ -85,6 +91,7 @@ class GroundPlane:
     fits: dict[Pair, Fit] = field(default_factory=dict)
     score: dict[Pair, float] = field(default_factory=dict)
     candidates: int = 0
+    refined: int = 0
     chances: int = 0
     composed: int = 0
     threshold: float = float("inf")
@@ -112,6 +119,8 @@ def learn(
     run: Runner,
     settings: LearnSettings,
     on_stage: Callable[[str], None] = lambda _: None,
+    known: Known | None = None,
+    since: int = 0,
 ) -> GroundPlane:
     """Place pairs of cameras over one ground.
 
@@ -120,23 +129,29 @@ def learn(
         run: runs tasks.
         settings: see LearnSettings.
         on_stage: told what begins.
+        known: what was learnt of the same cameras before, updated: only pairs with new evidence are looked
+            at again.
+        since: the number of the views' first sample, where they are the newest part of longer footage.
 
     Returns:
-        the same for the same views and settings, wherever the tasks ran.
+        the same for the same views, settings and what was known, wherever the tasks ran.
     """
+    known = Known() if known is None else known
     if len(views) < 2 or views[0].samples < LEAST_SAMPLES:
         return GroundPlane(late=np.zeros(len(views)))
     remembered = Remembered(run)
-    late = np.zeros(len(views))
-    if settings.clock_s > 0:
+    if settings.clock_s > 0 and not known.placed:
         on_stage("clocks")
-        late = _first_clocks(views, remembered, settings)
+        known.late = _first_clocks(views, remembered, settings)
+    # Cameras may have come since.
+    known.late = np.append(known.late, np.zeros(len(views) - len(known.late)))
     for left in reversed(range(CLOCK_ROUNDS)):
-        plane = _learn_on_time(views, OnTime(remembered, late), settings, on_stage)
+        late = known.late
+        plane = _learn_on_time(views, OnTime(remembered, late), settings, on_stage, known, since)
         better = _better_clocks(plane, late)
         if not left or settings.clock_s <= 0 or np.array_equal(better, late):
             break
-        late = better
+        known.start_again(better)
     for (a, b), fit in plane.fits.items():
         plane.fits[a, b] = fit._replace(delay=float(late[b] - late[a]) + fit.delay)
     return plane
@@ -184,7 +199,12 @@ def _better_clocks(plane: GroundPlane, late: Array) -> Array:
 
 
 def _learn_on_time(
-    views: Sequence[View], run: OnTime, settings: LearnSettings, on_stage: Callable[[str], None]
+    views: Sequence[View],
+    run: OnTime,
+    settings: LearnSettings,
+    on_stage: Callable[[str], None],
+    known: Known,
+    since: int,
 ) -> GroundPlane:
     """See ``learn``; clocks are known."""
     plane = GroundPlane(late=run.late)
@@ -192,20 +212,30 @@ def _learn_on_time(
     on_stage("candidates")
     views = [retimed(view, own) if own else view for view, own in zip(views, run.late.tolist(), strict=True)]
     bits, count = block_bits(views)
-    pairs = candidates(bits, count, samples, settings.partners)
-    plane.candidates = len(pairs)
+    moved = Moved(bits, since, since + samples)
+    anew = known.choose(moved)
+    if anew:
+        known.take(candidates(bits, count, samples, settings.partners))
+        on_stage("what chance would find")
+        chances = _by_chance(views, bits, count, run, settings, _searches(settings, len(known.candidates)))
+        known.chance = np.array([worth_of_fit(fit) for fit in chances])
+        plane.chances = len(chances)
     on_stage("searching")
-    found = dict(zip(pairs, run([Task(a, b) for a, b in pairs]), strict=True))
-    on_stage("what chance would find")
-    chances = _by_chance(views, bits, count, run, settings, _searches(settings, len(pairs)))
-    plane.chances = len(chances)
+    look(known, run, moved, plane, settings)
+    found = {pair: known.looks[pair].fit for pair in known.searched}
     scores = np.array([worth_of_fit(fit) for fit in found.values()])
-    plane.threshold = threshold(scores, np.array([worth_of_fit(fit) for fit in chances]), settings.rate)
+    plane.threshold = known.least = threshold(scores, known.chance, settings.rate)
     for pair, fit in found.items():
         if worth_of_fit(fit) >= plane.threshold:
             plane.fits[pair], plane.score[pair] = fit, worth_of_fit(fit)
+    searched = set(plane.fits)
+    for pair in sorted(known.closed - searched):
+        fit = known.looks[pair].fit
+        if worth_of_fit(fit) >= known.least_closed:
+            plane.fits[pair], plane.score[pair] = fit, worth_of_fit(fit)
     on_stage("closing")
-    _close(plane, run, settings, int(samples * TURNS[0]))
+    _close(plane, run, settings, int(samples * TURNS[0]), known)
+    known.place(plane.fits, set(plane.fits) - searched, moved)
     _imply(plane, run)
     return plane
 
@@ -239,6 +269,33 @@ def _searches(settings: LearnSettings, pairs: int) -> int:
     return min(settings.chances, max(LEAST_CHANCES, 4 * pairs))
 
 
+def look(known: Known, run: Runner, moved: Moved, plane: GroundPlane, settings: LearnSettings) -> None:
+    """Search and refine the pairs that have new evidence."""
+    searched, refined = known.due(moved)
+    fits = run([Task(a, b, 0, known.looks[a, b].fit.homography) for a, b in refined])
+    known.looked(refined, fits, moved)
+    # A camera may have been moved: where little speaks for what was known any more, something else may.
+    least = {pair: known.least_closed if pair in known.closed else known.least for pair in refined}
+    lost = [pair for pair in refined if worth_of_fit(known.looks[pair].fit) < least[pair]]
+    for pair, fit in zip(lost, run([Task(a, b) for a, b in lost]), strict=True):
+        if worth_of_fit(fit) > worth_of_fit(known.looks[pair].fit):
+            known.looked([pair], [fit], moved)
+    plane.candidates, plane.refined = len(lost), len(refined)
+    batch = max(LEAST_BATCH, math.ceil(BATCH * len(searched)))
+    for start in range(0, len(searched), batch):
+        pairs = searched[start : start + batch]
+        fits = run([Task(a, b) for a, b in pairs])
+        known.looked(pairs, fits, moved)
+        plane.candidates += len(pairs)
+        scores = np.array([worth_of_fit(known.looks[pair].fit) for pair in searched[: start + batch]])
+        needed = threshold(scores, known.chance, settings.rate)
+        if (scores[start:] >= needed).sum() < SOME * len(pairs):
+            # Those that come are worth less and less.
+            known.pass_over(searched[start + batch :])
+            break
+    known.composed.forget({*refined, *searched})
+
+
 def _by_chance(
     views: Sequence[View], bits: Words, count: Ints, run: Runner, settings: LearnSettings, searches: int
 ) -> list[Fit]:
@@ -256,11 +313,9 @@ def _by_chance(
     return chances
 
 
-def _close(plane: GroundPlane, run: Runner, settings: LearnSettings, shift: int) -> None:
+def _close(plane: GroundPlane, run: Runner, settings: LearnSettings, shift: int, known: Known) -> None:
     """Accept what follows through common neighbours, and better what was accepted."""
-    tried: set[tuple[int, int, int]] = set()
-    best: dict[Pair, Fit] = {}
-    chance: dict[Pair, float] = {}
+    tried, best, chance = known.composed.tried, known.composed.best, known.composed.chance
     for _ in range(settings.rounds):
         homographies = {pair: fit.homography for pair, fit in plane.fits.items()}
         ways = list(compositions(homographies, plane.score, tried))
@@ -272,15 +327,19 @@ def _close(plane: GroundPlane, run: Runner, settings: LearnSettings, shift: int)
                 best[pair] = fit
             chance[pair] = max(chance.get(pair, 0.0), worth_of_fit(other))
         changed = 0
+        bettered: set[Pair] = set()
         for pair in sorted(set(best) & set(plane.fits)):
             if worth_of_fit(best[pair]) > 1.02 * plane.score[pair]:
                 plane.fits[pair], plane.score[pair] = best[pair], worth_of_fit(best[pair])
-                tried -= {way for way in tried if set(pair) <= set(way)}
+                bettered.add(pair)
                 changed += 1
+        if bettered:
+            tried -= {way for way in tried if not bettered.isdisjoint(pairs_of(way))}
         fresh = [pair for pair in sorted(best) if pair not in plane.fits]
         scores = np.array([worth_of_fit(best[pair]) for pair in fresh])
         by_chance_scores = np.array(list(chance.values()))
         least = threshold(scores, by_chance_scores, settings.closing_rate, LEAST_COMPOSED)
+        known.least_closed = least
         for pair in fresh:
             if worth_of_fit(best[pair]) >= least:
                 plane.fits[pair], plane.score[pair] = best[pair], worth_of_fit(best[pair])

@@ -6,15 +6,18 @@ import numba
 import numpy as np
 
 from sdist_ray.topology.ground_plane.homography import (
+    ONE,
     UNITS_X,
     UNITS_Y,
     fit_weighted,
     invert,
     orient,
+    put,
     spread_of,
     transfer,
 )
 from sdist_ray.topology.ground_plane.scoring import score_one_way
+from sdist_ray.topology.ground_plane.view import Array
 
 LEAST_MATCHES = 8
 MOST_MATCHES = 4000
@@ -23,7 +26,7 @@ MOST_DELAY = 3.0
 """Samples beyond which people do not go on as they went."""
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def pace(view, at):  # type: ignore[no-untyped-def]
     """How far somebody moves in a sample, x and y, units: along the straight piece at place ``at``."""
     before, after = at, at
@@ -36,7 +39,7 @@ def pace(view, at):  # type: ignore[no-untyped-def]
     return dx / samples, dy / samples
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def collect(homography, a, b, radius, stride, delay, work):  # type: ignore[no-untyped-def]
     """Matches of a's places with the nearest foot points of b, within ``radius``, and their weights.
 
@@ -87,7 +90,7 @@ def collect(homography, a, b, radius, stride, delay, work):  # type: ignore[no-u
     return count, squares
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def refine_once(homography, a, b, radius, stride, work):  # type: ignore[no-untyped-def]
     """One weighted fit to the matches within ``radius``; False leaves the homography as it was.
 
@@ -101,7 +104,7 @@ def refine_once(homography, a, b, radius, stride, work):  # type: ignore[no-unty
     return _refit(homography, a, b, radius, stride, 0.0, False, work)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def _refit(homography, a, b, radius, stride, delay, timed, work):  # type: ignore[no-untyped-def]
     from_a, to_b, weight, way, system, found, better = work
     count, _ = collect(homography, a, b, radius, stride, delay, work)
@@ -111,7 +114,7 @@ def _refit(homography, a, b, radius, stride, delay, timed, work):  # type: ignor
         return False
     if not orient(better, from_a, count):
         return False
-    homography[:] = better
+    put(better, homography)
     return True
 
 
@@ -129,7 +132,7 @@ def delay_of(homography, a, b, radius, work):  # type: ignore[no-untyped-def]
     """
     now, delay = homography.copy(), 0.0
     for _ in range(DELAY_ROUNDS):
-        if not _refit(now, a, b, radius, 1, delay, True, work):
+        if not _refit(now, a, b, radius, ONE, delay, True, work):
             return 0.0
         delay = work[5][8]
         if not abs(delay) < MOST_DELAY:
@@ -137,8 +140,7 @@ def delay_of(homography, a, b, radius, work):  # type: ignore[no-untyped-def]
     return delay
 
 
-@numba.njit(cache=True, nogil=True)
-def make_work():  # type: ignore[no-untyped-def]
+def make_work() -> tuple[Array, ...]:
     """Scratch space: matches in a and in b, weights, ways (see ``fit_weighted``), system, solution, fit."""
     return (
         np.zeros((MOST_MATCHES, 2)),
@@ -151,7 +153,7 @@ def make_work():  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, no_cpython_wrapper=True)
 def score_both(homography, a, b, worth_a, worth_b, radius, every, stride_a, stride_b, out):  # type: ignore[no-untyped-def]
     """The score of both directions, and its parts.
 

@@ -71,6 +71,11 @@ def sample_step(fps: float) -> int:
     return max(1, round(SAMPLE_S * fps))
 
 
+def sample_half(step: int) -> int:
+    """Ticks before and after a sample that its places are means over."""
+    return min(2, step // 2)
+
+
 def make_view(
     tick: Ints,
     foot_x: npt.NDArray[Any],
@@ -91,7 +96,7 @@ def make_view(
     y = np.asarray(foot_y, dtype=np.float64) * UNITS_Y
     track, tracks = tracklets.link(tick, x, y, fps)
     first, offset, place = tracklets.sample(
-        *tracklets.fill(tick, x, y, track, tracks), step, min(2, step // 2)
+        *tracklets.fill(tick, x, y, track, tracks), step, sample_half(step)
     )
     return view_of(first, offset, place, available[::step])
 
