@@ -45,13 +45,14 @@ def site_of(seed: int, minutes: float) -> Site:
 def ranges_of(site: Site, people: Walk) -> list[SparseRange]:
     """What ideal detectors report."""
     count = -(-people.ticks // CLOCK.range_ticks)
-    words = np.zeros((count, CAMERAS, GRID.windows), dtype=np.uint64)
-    for camera in range(CAMERAS):
+    cameras = len(site.cameras)
+    words = np.zeros((count, cameras, GRID.windows), dtype=np.uint64)
+    for camera in range(cameras):
         seen = observe(site, people, camera)
         window = GRID.window_of(seen.foot_x, seen.foot_y)
         bit = np.uint64(1) << (seen.tick % CLOCK.range_ticks).astype(np.uint64)
         np.bitwise_or.at(words, (seen.tick // CLOCK.range_ticks, np.full(len(window), camera), window), bit)
-    available = np.full(CAMERAS, (1 << CLOCK.range_ticks) - 1, dtype=np.uint64)
+    available = np.full(cameras, (1 << CLOCK.range_ticks) - 1, dtype=np.uint64)
     return [SparseRange.of(OccupancyRange(index, words[index], available)) for index in range(count)]
 
 
@@ -66,7 +67,7 @@ def learnt_links(ranges: list[SparseRange], names: tuple[str, ...]) -> Links:
 
 def learner_of(ranges: list[SparseRange], links: Links) -> TransitLearner:
     """A learner that has seen everything."""
-    learner = TransitLearner(CAMERAS, GRID, CLOCK)
+    learner = TransitLearner(len(links.cameras), GRID, CLOCK)
     windows = GRID.windows
     here, there = links.camera_a * windows + links.window_a, links.camera_b * windows + links.window_b
     learner.link(np.column_stack([here, there]))

@@ -13,7 +13,14 @@ import yaml
 from sdist_ray.cameras.camera import Camera
 from sdist_ray.jobs.console import progress, say
 from sdist_ray.jobs.host import Host, host
-from sdist_ray.jobs.outputs import make_folder, write_json, write_text, write_true_transits, write_truth
+from sdist_ray.jobs.outputs import (
+    make_folder,
+    write_blind_ground,
+    write_json,
+    write_text,
+    write_true_transits,
+    write_truth,
+)
 from sdist_ray.jobs.simulate_city import write_city
 from sdist_ray.occupancy.block import Rows
 from sdist_ray.occupancy.grid import Grid
@@ -23,6 +30,7 @@ from sdist_ray.settings_site import CitySettings, SiteSettings
 from sdist_ray.simulation.render import render_camera
 from sdist_ray.simulation.site import Observation, Site, SiteSpec, Walk, make_site, observe, walk
 from sdist_ray.simulation.truth import ground_overlap, joint_visits
+from sdist_ray.simulation.truth_blind import blind_ground
 from sdist_ray.simulation.truth_transits import sharing_cameras, true_transits
 
 
@@ -64,6 +72,7 @@ def write_site(folder: Path, site: Site, people: Walk, grid: Grid) -> None:
     write_truth(folder, site.camera_ids, overlap, joint_visits(site, people, overlap, grid))
     sharing = sharing_cameras(overlap, len(site.cameras))
     write_true_transits(folder, site.camera_ids, true_transits(site, people, sharing))
+    write_blind_ground(folder, blind_ground(site, people))
     cameras = [
         {
             "id": name,

@@ -105,10 +105,10 @@ def read_run(folder: Path) -> Run:
         if not (folder / name).is_file():
             raise InputError(f"{folder}: not a topology run's folder, it has no {name}")
     summary = _summary(folder / "summary.json")
-    links = _table(folder / "links.parquet", LINK_COLUMNS)
-    edges = _table(folder / "edges.parquet", EDGE_COLUMNS)
+    links = read_columns(folder / "links.parquet", LINK_COLUMNS)
+    edges = read_columns(folder / "edges.parquet", EDGE_COLUMNS)
     has_windows = (folder / "windows.parquet").is_file()
-    windows = _table(folder / "windows.parquet", WINDOW_COLUMNS) if has_windows else None
+    windows = read_columns(folder / "windows.parquet", WINDOW_COLUMNS) if has_windows else None
     cameras = _cameras(summary, links, edges, windows)
     place = {camera.id: number for number, camera in enumerate(cameras)}
     grid = _grid(summary, folder)
@@ -122,6 +122,12 @@ def read_run(folder: Path) -> Run:
         occupied=None if windows is None else _occupied(windows, place, grid, folder),
         config=_config(folder / "config.yaml"),
     )
+
+
+def newest(folder: Path) -> Path:
+    """The folder of a run's newest topology: its own, or that of the latest publication of a live network."""
+    latest = folder / "latest"
+    return latest if not (folder / "links.parquet").is_file() and latest.is_dir() else folder
 
 
 def show(text: str) -> str:
@@ -139,7 +145,12 @@ def _summary(path: Path) -> Mapping[str, Any]:
     return summary
 
 
-def _table(path: Path, columns: tuple[str, ...]) -> pa.Table:
+def read_columns(path: Path, columns: tuple[str, ...]) -> pa.Table:
+    """A Parquet file that has these columns.
+
+    Raises:
+        InputError: it cannot be read, or lacks one.
+    """
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
@@ -202,17 +213,20 @@ def _grid(summary: Mapping[str, Any], folder: Path) -> Grid:
     return Grid(columns, rows)
 
 
-def _places(table: pa.Table, column: str, place: Mapping[str, int]) -> Ints:
+def camera_numbers(table: pa.Table, column: str, place: Mapping[str, int]) -> Ints:
+    """A column of ids as numbers of cameras, int64 (rows,)."""
     coded = table[column].combine_chunks().dictionary_encode()
     codes = np.array([place[str(i)] for i in coded.dictionary.to_pylist()], dtype=np.int64)
     return codes[coded.indices.to_numpy(zero_copy_only=False)] if len(coded) else codes[:0]
 
 
-def _numbers(table: pa.Table, column: str) -> Floats:
+def numbers(table: pa.Table, column: str) -> Floats:
+    """A column as float64 (rows,); NaN where there is none."""
     return np.asarray(table[column].to_numpy(), dtype=np.float64)
 
 
-def _windows(table: pa.Table, column: str, grid: Grid, path: str) -> Ints:
+def window_numbers(table: pa.Table, column: str, grid: Grid, path: str) -> Ints:
+    """A column of windows, int64 (rows,), all of them in the grid."""
     window = np.asarray(table[column].to_numpy(), dtype=np.int64)
     if len(window) and not 0 <= window.min() <= window.max() < grid.windows:
         raise InputError(f"{path}: {column} {window.max()} is not in a grid of {grid}")
@@ -222,25 +236,25 @@ def _windows(table: pa.Table, column: str, grid: Grid, path: str) -> Ints:
 def _links(table: pa.Table, place: Mapping[str, int], grid: Grid, folder: Path) -> Links:
     path = f"{folder}/links.parquet"
     return Links(
-        camera_a=_places(table, "camera_a", place),
-        window_a=_windows(table, "window_a", grid, path),
-        camera_b=_places(table, "camera_b", place),
-        window_b=_windows(table, "window_b", grid, path),
-        score=np.minimum(_numbers(table, "score_ab"), _numbers(table, "score_ba")),
+        camera_a=camera_numbers(table, "camera_a", place),
+        window_a=window_numbers(table, "window_a", grid, path),
+        camera_b=camera_numbers(table, "camera_b", place),
+        window_b=window_numbers(table, "window_b", grid, path),
+        score=np.minimum(numbers(table, "score_ab"), numbers(table, "score_ba")),
     )
 
 
 def _edges(table: pa.Table, place: Mapping[str, int]) -> Edges:
-    links = np.nan_to_num(_numbers(table, "links")).astype(np.int64)
-    score = np.nan_to_num(_numbers(table, "score"))
+    links = np.nan_to_num(numbers(table, "links")).astype(np.int64)
+    score = np.nan_to_num(numbers(table, "score"))
     blank = np.full(len(links), np.nan)
     has = table.column_names
     kinds = table["kind"].to_pylist() if "kind" in has else ["overlap"] * len(links)
-    mean = _numbers(table, "transit_mean_s") if "transit_mean_s" in has else blank
+    mean = numbers(table, "transit_mean_s") if "transit_mean_s" in has else blank
     order = np.lexsort((-score, -links))
     return Edges(
-        camera_a=_places(table, "camera_a", place)[order],
-        camera_b=_places(table, "camera_b", place)[order],
+        camera_a=camera_numbers(table, "camera_a", place)[order],
+        camera_b=camera_numbers(table, "camera_b", place)[order],
         links=links[order],
         score=score[order],
         transit=np.array([kind == "transit" for kind in kinds], dtype=np.bool_)[order],
@@ -249,10 +263,10 @@ def _edges(table: pa.Table, place: Mapping[str, int]) -> Edges:
 
 
 def _occupied(table: pa.Table, place: Mapping[str, int], grid: Grid, folder: Path) -> Ints:
-    window = _windows(table, "window", grid, f"{folder}/windows.parquet")
-    ticks = np.nan_to_num(_numbers(table, "occupied_ticks")).astype(np.int64)
+    window = window_numbers(table, "window", grid, f"{folder}/windows.parquet")
+    ticks = np.nan_to_num(numbers(table, "occupied_ticks")).astype(np.int64)
     occupied = np.zeros((len(place), grid.windows), dtype=np.int64)
-    occupied[_places(table, "camera", place), window] = ticks
+    occupied[camera_numbers(table, "camera", place), window] = ticks
     return occupied
 
 

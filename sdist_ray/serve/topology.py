@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sdist_ray.report.handover_run import read_handover
 from sdist_ray.report.network import components
 from sdist_ray.report.run_folder import Run, read_run
 from sdist_ray.serve.places import place
+from sdist_ray.topology.handover.model import Handover
 
 Ints = npt.NDArray[np.int64]
 KINDS = ("overlap", "transit")
@@ -33,6 +35,7 @@ class Topology:
         component: int64 (cameras,), the largest is 0; -1 without edges.
         group: int64 (cameras,), who is counted together; -1 for nobody, or where all cameras are.
         edge_set: a number that two publications with the same edges share.
+        handover: where targets that leave are seen next.
     """
 
     run: Run
@@ -41,6 +44,7 @@ class Topology:
     component: Ints
     group: Ints
     edge_set: int
+    handover: Handover
 
     @cached_property
     def number(self) -> Mapping[str, int]:
@@ -192,7 +196,8 @@ def read_topology(folder: Path, before: Topology | None = None) -> Topology:
                     known[number] = before.x[was], before.y[was]
         weight = np.maximum(edges.links, 1).astype(np.float64)
         x, y = place(count, edges.camera_a, edges.camera_b, weight, known).T
-    return Topology(run, x, y, components(run), _groups(folder / "groups.csv", run), edge_set)
+    groups = _groups(folder / "groups.csv", run)
+    return Topology(run, x, y, components(run), groups, edge_set, read_handover(folder, run))
 
 
 def _groups(path: Path, run: Run) -> Ints:

@@ -32,7 +32,7 @@ from sdist_ray.runtime.ray.network import (
     CLEAR_TIMEOUT_S,
     NAMESPACE,
     SHARDS_SHARE,
-    actor_options,
+    shard_options,
 )
 from sdist_ray.runtime.ray.nodes import cpus_to_use, least_cpus
 from sdist_ray.runtime.ray.runtime import UNTIL_IT_IS_THERE
@@ -132,7 +132,7 @@ class RayLiveNetwork:
                 "live.name=… would give this one another name"
             ) from error
         # Workers fill every node but for the shards' share: one that lost its node must fit there.
-        shard = actor_options(SHARDS_SHARE * min(cpus_to_use() / max(shards, 1), least_cpus()))
+        shard = shard_options(SHARDS_SHARE * min(cpus_to_use() / max(shards, 1), least_cpus()))
         self._shards = tuple(
             ray.remote(ExclusionShard).options(**shard).remote(counting, keeping.snapshots)
             for _ in range(shards)
