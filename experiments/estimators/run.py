@@ -54,7 +54,7 @@ def run(config: DictConfig) -> dict[str, Any]:
     counted = count(footage.cameras, footage.padding, footage.ranges)
     scored = score(footage, counted)
     estimators = levels(footage, counted, scored)
-    if any(len(tick) for tick, _, _ in footage.feet):
+    if config.ground and any(len(tick) for tick, _, _ in footage.feet):
         estimators[ground.NAME] = ground.ground_levels(footage, counted)
     settings = {"source": config.source} | {name: config[name] for name in OWN[config.source]}
     return {
