@@ -34,6 +34,7 @@ from sdist_ray.jobs.outputs import (
     write_text,
     write_windows,
 )
+from sdist_ray.jobs.overlap_lists import write_overlaps
 from sdist_ray.jobs.transit_tables import write_transits
 from sdist_ray.jobs.transits import transits_of_recording
 from sdist_ray.occupancy.padding import Padding
@@ -79,6 +80,7 @@ def run(settings: TopologyJob, config: str) -> None:
         changes = changes_of_recording(settings, inputs.network, recorded)
     write_links(folder / "links.parquet", links)
     write_graph(folder, edges, transits=None if transits is None else transits.pairs)
+    write_overlaps(folder, edges, outcome.network.tally.visits.seen(inputs.network.cameras))
     if transits is not None:
         write_transits(folder, transits)
     if changes is not None:

@@ -26,6 +26,7 @@ from sdist_ray.jobs.outputs import (
     write_text,
     write_windows,
 )
+from sdist_ray.jobs.overlap_lists import write_overlaps
 from sdist_ray.jobs.publish import Publisher
 from sdist_ray.jobs.transit_tables import write_transits
 from sdist_ray.jobs.transits import FoundTransits, TransitWatch, wanted, warm_up
@@ -153,6 +154,8 @@ def _write(
         MOST_GRAPH_EDGES if seconds is None else None,
         None if found is None else found.pairs,
     )
+    if seconds is not None:
+        write_overlaps(place, topology.edges, network.tally.visits.seen(network.tally.cameras))
     if found is not None:
         write_transits(place, found)
     if topology.changes is not None:
