@@ -23,7 +23,7 @@ from tests.conftest import data_folder
 from tests.docs_commands import PAGES, ROOT, blocks, inline
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
-WITH_RUNTIME = ("topology", "distancing", "record", "simulate")
+WITH_RUNTIME = [path.stem for path in ROOT.glob("conf/*.yaml") if "\n  - runtime: " in path.read_text()]
 DONE = set()
 """Commands that were run before, of another page: what stands on two pages is run once."""
 NEVER_ENDS = ("serve", "source=live")
