@@ -248,7 +248,7 @@ def test_python_in_the_text_is_python_and_imports_what_there_is(page):
                     assert hasattr(module, name.name), f"{named(page)}: {node.module} has no {name.name}"
 
 
-@pytest.mark.parametrize("command", ["topology", "distancing", "record", "simulate"])
+@pytest.mark.parametrize("command", ["topology", "distancing", "track", "record", "simulate"])
 def test_help_names_the_groups_that_a_command_takes(command):
     text = (ROOT / "conf" / f"{command}.yaml").read_text()
     config = yaml.safe_load(text)
