@@ -170,7 +170,7 @@ def read_columns(path: Path, columns: tuple[str, ...]) -> pa.Table:
 
 
 def _typed(values: pa.ChunkedArray, column: str, path: Path) -> pa.ChunkedArray:
-    """A column as text, where it says which camera or kind, as it is where it holds lists, else as float64."""
+    """A column as text, where it says which camera or kind; as it is, where it holds lists; else float64."""
     if pa.types.is_nested(values.type):
         return values
     is_id = column.startswith("camera")
