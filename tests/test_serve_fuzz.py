@@ -40,7 +40,8 @@ def changing(run_folder, members):
 OPERATIONS = [
     "GET /api/v1/status", "GET /api/v1/topology", "GET /api/v1/edges", "GET /api/v1/camera",
     "GET /api/v1/picture", "GET /api/v1/health", "GET /api/v1/partitions", "GET /api/v1/distancing",
-    "GET /api/v1/people", "GET /api/v1/violations", "POST /api/v1/cameras", "DELETE /api/v1/cameras",
+    "GET /api/v1/people", "GET /api/v1/violations", "GET /api/v1/handover", "POST /api/v1/cameras",
+    "DELETE /api/v1/cameras",
 ]  # fmt: skip
 PLAIN = ["status", "topology", "health", "partitions", "distancing"]
 PLAIN = [f"GET {API}/{name}" for name in PLAIN]

@@ -6,6 +6,7 @@ import json
 import time
 from typing import Any
 
+from sdist_ray.jobs.console import table
 from sdist_ray.jobs.remote import printable, remote_network
 from sdist_ray.runtime.live.commands import RemoteNetwork
 from sdist_ray.settings_cameras import ListJob
@@ -23,9 +24,8 @@ def run(settings: ListJob, config: str) -> None:
         print(json.dumps(looked, indent=2))
         return
     rows = [_row(camera) for camera in looked["cameras"]]
-    widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
-    for row in (COLUMNS, *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for line in table(COLUMNS, rows):
+        print(line)
     live = sum(camera["state"] == "live" for camera in looked["cameras"])
     print(f"{live} of {len(rows)} cameras live")
 

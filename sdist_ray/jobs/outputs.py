@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.visits import VisitCounter
 from sdist_ray.simulation.truth import GroundOverlap
+from sdist_ray.simulation.truth_blind import BlindGround
 from sdist_ray.simulation.truth_transits import TrueTransits
 from sdist_ray.topology.graph import Edges, camera_graph
 from sdist_ray.topology.links import Links
@@ -31,6 +32,7 @@ EDGE_COLUMNS_LATER: Mapping[str, pa.DataType] = {
     "per_hour": pa.float64(),
     "homography": pa.list_(pa.float64()),
     "homography_error": pa.float64(),
+    "clock_offset_s": pa.float64(),
 }
 """Columns of edges.parquet that are null where nothing is known of them."""
 
@@ -109,6 +111,7 @@ def write_graph(
     if edges.homography is not None:
         nothing["homography"] = pa.array(edges.homography.tolist(), pa.list_(pa.float64()))
         nothing["homography_error"] = pa.array(edges.homography_error, pa.float64())
+        nothing["clock_offset_s"] = pa.array(edges.clock_offset_s, pa.float64())
     table = pa.table(
         {
             "camera_a": _names(edges.cameras, edges.camera_a),
@@ -127,8 +130,12 @@ def write_graph(
     graph = camera_graph(edges)
     if transits is not None:
         add_to_graph(graph, transits)
-    write_whole(folder / "topology.graphml", lambda partial: nx.write_graphml(graph, partial))
     write_json(folder / "topology.json", nx.node_link_data(graph, edges="edges"))
+    for *_, values in graph.edges(data=True):
+        # GraphML has no lists.
+        if "homography" in values:
+            values["homography"] = " ".join(map(repr, values["homography"]))
+    write_whole(folder / "topology.graphml", lambda partial: nx.write_graphml(graph, partial))
 
 
 def transit_rows(pairs: TransitPairs) -> pa.Table:
@@ -210,6 +217,21 @@ def write_true_transits(folder: Path, cameras: Sequence[str], transits: TrueTran
             "mean_s": transits.mean_s,
             "p10_s": transits.p10_s,
             "p90_s": transits.p90_s,
+        },
+    )
+
+
+def write_blind_ground(folder: Path, ground: BlindGround) -> None:
+    """truth_blind.parquet: ground that people truly walked on and no camera saw."""
+    count = len(ground.x_m)
+    write_table(
+        folder / "truth_blind.parquet",
+        {
+            "x_m": ground.x_m,
+            "y_m": ground.y_m,
+            "person_s": ground.person_s,
+            "cell_m": np.full(count, ground.cell_m),
+            "hours": np.full(count, ground.hours),
         },
     )
 

@@ -13,7 +13,14 @@ import yaml
 from sdist_ray.cameras.camera import Camera
 from sdist_ray.jobs.console import progress, say
 from sdist_ray.jobs.host import Host, host
-from sdist_ray.jobs.outputs import make_folder, write_json, write_text, write_true_transits, write_truth
+from sdist_ray.jobs.outputs import (
+    make_folder,
+    write_blind_ground,
+    write_json,
+    write_text,
+    write_true_transits,
+    write_truth,
+)
 from sdist_ray.jobs.simulate_city import write_city
 from sdist_ray.occupancy.block import Rows
 from sdist_ray.occupancy.grid import Grid
@@ -23,6 +30,7 @@ from sdist_ray.settings_site import CitySettings, SiteSettings
 from sdist_ray.simulation.render import render_camera
 from sdist_ray.simulation.site import Observation, Site, SiteSpec, Walk, make_site, observe, walk
 from sdist_ray.simulation.truth import ground_overlap, joint_visits
+from sdist_ray.simulation.truth_blind import blind_ground
 from sdist_ray.simulation.truth_transits import sharing_cameras, true_transits
 
 
@@ -52,7 +60,7 @@ def _simulate_site(folder: Path, settings: SimulateJob, spec: SiteSpec, grid: Gr
     say(f"simulating {spec.cameras} cameras, {spec.people} people, {spec.minutes:g} minutes")
     people = walk(site)
     write_site(folder, site, people, grid)
-    _write_recording(folder / "occupancy.parquet", site, people, grid)
+    write_observed(folder / "occupancy.parquet", site, people, grid)
     if settings.video:
         with host(settings.runtime.kind) as where:
             render_videos(folder, site, where)
@@ -64,6 +72,7 @@ def write_site(folder: Path, site: Site, people: Walk, grid: Grid) -> None:
     write_truth(folder, site.camera_ids, overlap, joint_visits(site, people, overlap, grid))
     sharing = sharing_cameras(overlap, len(site.cameras))
     write_true_transits(folder, site.camera_ids, true_transits(site, people, sharing))
+    write_blind_ground(folder, blind_ground(site, people))
     cameras = [
         {
             "id": name,
@@ -126,8 +135,8 @@ def _read(path: Path) -> object:
         return None
 
 
-def _write_recording(path: Path, site: Site, people: Walk, grid: Grid) -> None:
-    """What ideal detectors would see, in order of time."""
+def write_observed(path: Path, site: Site, people: Walk, grid: Grid) -> None:
+    """The occupancy recording of what ideal detectors would see, in order of time."""
     with (
         progress("observing", len(site.cameras), "cameras") as update,
         RecordingWriter(path, site.camera_ids, grid, site.spec.fps) as writer,

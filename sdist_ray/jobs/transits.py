@@ -1,4 +1,4 @@
-"""Transits in a run: learnt from its recording or while it lives, and written down."""
+"""Transits in a run: learnt from its recording or while it lives."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from sdist_ray.jobs.console import progress, say
-from sdist_ray.jobs.outputs import write_table
 from sdist_ray.occupancy.block import OccupancyRange
 from sdist_ray.occupancy.collate import range_of_rows
 from sdist_ray.occupancy.sparse import SparseRange
@@ -22,10 +20,12 @@ from sdist_ray.runtime.network import Tally
 from sdist_ray.settings_transit import TransitSettings
 from sdist_ray.simulation.activity import activity_ranges
 from sdist_ray.topology.graph import Edges
+from sdist_ray.topology.handover.exits import ExitCounts, ExitTally
 from sdist_ray.topology.links import Links
 from sdist_ray.topology.transit.learner import TransitLearner
 from sdist_ray.topology.transit.model import Transits
 from sdist_ray.topology.transit.pairs import TransitPairs, transit_pairs
+from sdist_ray.topology.transit.spec import TransitSpec
 
 WARM_UP_TICKS = 3000
 """Of made-up footage: enough that people come and go."""
@@ -43,11 +43,13 @@ class FoundTransits:
         cameras: ids, by the numbers that the edges have.
         directed: edges.
         pairs: the same, both ways together.
+        exits: what became of those who left, by window.
     """
 
     cameras: tuple[str, ...]
     directed: Transits
     pairs: TransitPairs
+    exits: ExitCounts
 
 
 def wanted(settings: TransitSettings, cameras: int) -> bool:
@@ -71,11 +73,15 @@ def transits_of_recording(
     """
     if not wanted(settings, len(network.cameras)):
         return None
-    learner = TransitLearner(len(network.cameras), network.grid, network.clock, settings.spec())
-    learner.link(_places(links, network.cameras))
+    learner, tally = _learners(network, settings.spec())
+    places = _places(links, network.cameras)
+    learner.link(places)
+    tally.link(places)
     for entry in ranges_of_recording(network, recording, "transits"):
-        learner.add(entry)
-    return _found(learner, edges, network.cameras)
+        sparse = SparseRange.of(entry)
+        learner.add(sparse)
+        tally.add(sparse)
+    return _found(learner, tally, edges, network.cameras)
 
 
 def ranges_of_recording(network: NetworkSpec, recording: Path, what: str) -> Iterator[OccupancyRange]:
@@ -103,8 +109,7 @@ class TransitWatch:
     """
 
     def __init__(self, settings: TransitSettings, network: NetworkSpec) -> None:
-        spec = settings.spec(SCAN_WHILE_LIVE)
-        self._learner = TransitLearner(len(network.cameras), network.grid, network.clock, spec)
+        self._learner, self._exits = _learners(network, settings.spec(SCAN_WHILE_LIVE))
         self._ranges: deque[SparseRange] = deque()
         self._learning = threading.Lock()
 
@@ -124,30 +129,44 @@ class TransitWatch:
             # Cameras that have joined are numbered after those of the ranges.
             cameras = tally.cameras
             self._learner.grow(len(cameras))
-            self._learner.link(_places(links, cameras))
-            return _found(self._learner, edges, cameras)
+            self._exits.grow(len(cameras))
+            places = _places(links, cameras)
+            self._learner.link(places)
+            self._exits.link(places)
+            return _found(self._learner, self._exits, edges, cameras)
 
     def _take(self) -> None:
         while self._ranges:
-            self._learner.add(self._ranges.popleft())
+            entry = self._ranges.popleft()
+            self._learner.add(entry)
+            self._exits.add(entry)
 
 
 def warm_up(settings: TransitSettings, network: NetworkSpec) -> None:
     """Have compiled what learns transits, before a network runs in this process; see runtime.warm."""
     learner = TransitLearner(3, network.grid, network.clock, settings.spec())
+    tally = ExitTally(3, network.grid, network.clock)
     for entry in activity_ranges(3, 2.0, WARM_UP_TICKS, network.grid, network.clock):
         learner.add(entry)
+        tally.add(entry)
     learner.learn([])
 
 
-def _found(learner: TransitLearner, edges: Edges, cameras: tuple[str, ...]) -> FoundTransits:
+def _learners(network: NetworkSpec, spec: TransitSpec) -> tuple[TransitLearner, ExitTally]:
+    cameras, grid, clock = len(network.cameras), network.grid, network.clock
+    return TransitLearner(cameras, grid, clock, spec), ExitTally(cameras, grid, clock, spec.gap_s)
+
+
+def _found(
+    learner: TransitLearner, tally: ExitTally, edges: Edges, cameras: tuple[str, ...]
+) -> FoundTransits:
     place = {camera: number for number, camera in enumerate(cameras)}
     overlapping = [
         (place[edges.cameras[a]], place[edges.cameras[b]])
         for a, b in zip(edges.camera_a.tolist(), edges.camera_b.tolist(), strict=True)
     ]
     transits = learner.learn(overlapping)
-    return FoundTransits(cameras, transits, transit_pairs(transits, cameras))
+    return FoundTransits(cameras, transits, transit_pairs(transits, cameras), tally.counts())
 
 
 def _places(links: Links, cameras: tuple[str, ...]) -> npt.NDArray[np.int64]:
@@ -159,28 +178,4 @@ def _places(links: Links, cameras: tuple[str, ...]) -> npt.NDArray[np.int64]:
             number[links.camera_a] * links.windows + links.window_a,
             number[links.camera_b] * links.windows + links.window_b,
         ]
-    )
-
-
-def write_transits(path: Path, found: FoundTransits) -> None:
-    """transits.parquet: one row per direction, sorted by the ids of its cameras."""
-    transits, cameras = found.directed, found.cameras
-    ends = zip(transits.source.tolist(), transits.target.tolist(), strict=True)
-    names = [(cameras[a], cameras[b]) for a, b in ends]
-    order = sorted(range(len(names)), key=lambda k: names[k])
-    columns = {
-        name: getattr(transits, name)[order]
-        for name in ("transits", "probability", "per_hour", "mean_s", "p10_s", "p90_s", "score", "p_value")
-    }
-    write_table(
-        path,
-        {
-            "camera_from": pa.array([names[k][0] for k in order], pa.string()),
-            "camera_to": pa.array([names[k][1] for k in order], pa.string()),
-            **columns,
-            "bin_s": np.full(len(order), transits.bin_s),
-            "histogram": pa.array(
-                [row.astype(np.float32) for row in transits.histogram[order]], pa.list_(pa.float32())
-            ),
-        },
     )

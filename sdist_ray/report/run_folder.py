@@ -24,6 +24,9 @@ Ints = npt.NDArray[np.int64]
 LINK_COLUMNS = ("camera_a", "window_a", "camera_b", "window_b", "score_ab", "score_ba")
 EDGE_COLUMNS = ("camera_a", "camera_b", "links", "score")
 WINDOW_COLUMNS = ("camera", "window", "occupied_ticks")
+OPTIONAL_COLUMNS = ("kind", "transit_mean_s")
+MOST_COUNT = 1 << 53
+"""Beyond it a number is not exact as a float: nobody has counted so far."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,10 @@ def read_run(folder: Path) -> Run:
         if not (folder / name).is_file():
             raise InputError(f"{folder}: not a topology run's folder, it has no {name}")
     summary = _summary(folder / "summary.json")
-    links = _table(folder / "links.parquet", LINK_COLUMNS)
-    edges = _table(folder / "edges.parquet", EDGE_COLUMNS)
+    links = read_columns(folder / "links.parquet", LINK_COLUMNS)
+    edges = read_columns(folder / "edges.parquet", EDGE_COLUMNS)
     has_windows = (folder / "windows.parquet").is_file()
-    windows = _table(folder / "windows.parquet", WINDOW_COLUMNS) if has_windows else None
+    windows = read_columns(folder / "windows.parquet", WINDOW_COLUMNS) if has_windows else None
     cameras = _cameras(summary, links, edges, windows)
     place = {camera.id: number for number, camera in enumerate(cameras)}
     grid = _grid(summary, folder)
@@ -124,6 +127,12 @@ def read_run(folder: Path) -> Run:
     )
 
 
+def newest(folder: Path) -> Path:
+    """The folder of a run's newest topology: its own, or that of the latest publication of a live network."""
+    latest = folder / "latest"
+    return latest if not (folder / "links.parquet").is_file() and latest.is_dir() else folder
+
+
 def show(text: str) -> str:
     """A text as it may be printed: addresses in it lose their credentials."""
     return re.sub(r"[A-Za-z][\w+.-]*://[^\s'\",\]}>]+", lambda m: without_credentials(m[0]), text)
@@ -132,22 +141,46 @@ def show(text: str) -> str:
 def _summary(path: Path) -> Mapping[str, Any]:
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(summary, dict):
         raise InputError(f"{path}: a JSON object was expected, got {type(summary).__name__}")
     return summary
 
 
-def _table(path: Path, columns: tuple[str, ...]) -> pa.Table:
+def read_columns(path: Path, columns: tuple[str, ...]) -> pa.Table:
+    """A Parquet file that has these columns.
+
+    Raises:
+        InputError: it cannot be read, or lacks one.
+    """
     try:
         table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable as Parquet: {error}") from error
-    missing = [column for column in columns if column not in table.column_names]
+    names = table.column_names
+    missing = [column for column in columns if column not in names]
     if missing:
         raise InputError(f"{path}: columns {', '.join(missing)} are missing")
-    return table
+    wanted = [*columns, *(column for column in OPTIONAL_COLUMNS if column in names)]
+    twice = [column for column in wanted if names.count(column) > 1]
+    if twice:
+        raise InputError(f"{path}: columns {', '.join(twice)} are there twice")
+    return pa.table({column: _typed(table[column], column, path) for column in wanted})
+
+
+def _typed(values: pa.ChunkedArray, column: str, path: Path) -> pa.ChunkedArray:
+    """A column as text, where it says which camera or kind; as it is, where it holds lists; else float64."""
+    if pa.types.is_nested(values.type):
+        return values
+    is_id = column.startswith("camera")
+    kind = pa.string() if is_id or column == "kind" else pa.float64()
+    if is_id and values.null_count:
+        raise InputError(f"{path}: {column} is null in {values.null_count} rows, it must be an id")
+    try:
+        return values if values.type == kind else values.cast(kind, safe=False)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: column {column} is {values.type}, it must be {kind}") from error
 
 
 def _ids(table: pa.Table | None, *columns: str) -> set[str]:
@@ -170,7 +203,8 @@ def _cameras(
 
 def natural(text: str) -> list[tuple[int, int, str]]:
     """A sort key that puts C2 before C10."""
-    parts = re.split(r"([0-9]+)", text)
+    # No number is longer: Python makes none of thousands of digits.
+    parts = re.split(r"([0-9]{1,18})", text)
     return [(0, int(p), "") if p.isascii() and p.isdigit() else (1, 0, p) for p in parts if p]
 
 
@@ -188,8 +222,9 @@ def _camera(entry: Mapping[str, Any]) -> CameraState:
 
 
 def _count(value: object) -> int | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if is_number and np.isfinite(value) else None  # type: ignore[call-overload]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MOST_COUNT:
+        return None
+    return int(value)
 
 
 def _grid(summary: Mapping[str, Any], folder: Path) -> Grid:
@@ -202,45 +237,53 @@ def _grid(summary: Mapping[str, Any], folder: Path) -> Grid:
     return Grid(columns, rows)
 
 
-def _places(table: pa.Table, column: str, place: Mapping[str, int]) -> Ints:
+def camera_numbers(table: pa.Table, column: str, place: Mapping[str, int]) -> Ints:
+    """A column of ids as numbers of cameras, int64 (rows,)."""
     coded = table[column].combine_chunks().dictionary_encode()
     codes = np.array([place[str(i)] for i in coded.dictionary.to_pylist()], dtype=np.int64)
     return codes[coded.indices.to_numpy(zero_copy_only=False)] if len(coded) else codes[:0]
 
 
-def _numbers(table: pa.Table, column: str) -> Floats:
+def numbers(table: pa.Table, column: str) -> Floats:
+    """A column as float64 (rows,); NaN where there is none."""
     return np.asarray(table[column].to_numpy(), dtype=np.float64)
 
 
-def _windows(table: pa.Table, column: str, grid: Grid, path: str) -> Ints:
-    window = np.asarray(table[column].to_numpy(), dtype=np.int64)
-    if len(window) and not 0 <= window.min() <= window.max() < grid.windows:
-        raise InputError(f"{path}: {column} {window.max()} is not in a grid of {grid}")
-    return window
+def _counts(table: pa.Table, column: str) -> Ints:
+    return np.clip(np.nan_to_num(numbers(table, column)), 0, MOST_COUNT).astype(np.int64)
+
+
+def window_numbers(table: pa.Table, column: str, grid: Grid, path: str) -> Ints:
+    """A column of windows, int64 (rows,), all of them in the grid."""
+    window = numbers(table, column)
+    strange = ~((window >= 0) & (window < grid.windows))
+    if strange.any():
+        raise InputError(f"{path}: {column} {window[strange][0]:g} is not in a grid of {grid}")
+    return window.astype(np.int64)
 
 
 def _links(table: pa.Table, place: Mapping[str, int], grid: Grid, folder: Path) -> Links:
     path = f"{folder}/links.parquet"
     return Links(
-        camera_a=_places(table, "camera_a", place),
-        window_a=_windows(table, "window_a", grid, path),
-        camera_b=_places(table, "camera_b", place),
-        window_b=_windows(table, "window_b", grid, path),
-        score=np.minimum(_numbers(table, "score_ab"), _numbers(table, "score_ba")),
+        camera_a=camera_numbers(table, "camera_a", place),
+        window_a=window_numbers(table, "window_a", grid, path),
+        camera_b=camera_numbers(table, "camera_b", place),
+        window_b=window_numbers(table, "window_b", grid, path),
+        score=np.minimum(numbers(table, "score_ab"), numbers(table, "score_ba")),
     )
 
 
 def _edges(table: pa.Table, place: Mapping[str, int]) -> Edges:
-    links = np.nan_to_num(_numbers(table, "links")).astype(np.int64)
-    score = np.nan_to_num(_numbers(table, "score"))
+    links = _counts(table, "links")
+    score = np.nan_to_num(numbers(table, "score"))
     blank = np.full(len(links), np.nan)
     has = table.column_names
     kinds = table["kind"].to_pylist() if "kind" in has else ["overlap"] * len(links)
-    mean = _numbers(table, "transit_mean_s") if "transit_mean_s" in has else blank
+    mean = numbers(table, "transit_mean_s") if "transit_mean_s" in has else blank
     order = np.lexsort((-score, -links))
     return Edges(
-        camera_a=_places(table, "camera_a", place)[order],
-        camera_b=_places(table, "camera_b", place)[order],
+        camera_a=camera_numbers(table, "camera_a", place)[order],
+        camera_b=camera_numbers(table, "camera_b", place)[order],
         links=links[order],
         score=score[order],
         transit=np.array([kind == "transit" for kind in kinds], dtype=np.bool_)[order],
@@ -249,10 +292,10 @@ def _edges(table: pa.Table, place: Mapping[str, int]) -> Edges:
 
 
 def _occupied(table: pa.Table, place: Mapping[str, int], grid: Grid, folder: Path) -> Ints:
-    window = _windows(table, "window", grid, f"{folder}/windows.parquet")
-    ticks = np.nan_to_num(_numbers(table, "occupied_ticks")).astype(np.int64)
+    window = window_numbers(table, "window", grid, f"{folder}/windows.parquet")
+    ticks = _counts(table, "occupied_ticks")
     occupied = np.zeros((len(place), grid.windows), dtype=np.int64)
-    occupied[_places(table, "camera", place), window] = ticks
+    occupied[camera_numbers(table, "camera", place), window] = ticks
     return occupied
 
 

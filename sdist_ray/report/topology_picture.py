@@ -76,7 +76,7 @@ def draw_topology(run: Run, path: Path) -> Drawn:
     tint_windows(axes, run, boxes, rows, colours)
     draw_links(axes, run, boxes, rows, colours)
     draw_transits(axes, run, boxes, colours)
-    _save(figure, path)
+    save_figure(figure, path)
     drawn = sum(len(which) for which in rows.values())
     width = float(figure.get_figwidth())
     return Drawn(len(chosen), len(run.cameras), drawn, len(run.links.score), width)
@@ -173,7 +173,8 @@ def _grid_lines(run: Run, box: Box, alpha: float) -> LineCollection:
     return LineCollection(lines, colors="white", linewidths=0.5, alpha=alpha, zorder=2)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG, whole or not at all."""
     canvas = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         # An id in a script that the font lacks is drawn as boxes; that is no reason to end a run.

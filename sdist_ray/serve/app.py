@@ -22,6 +22,7 @@ from sdist_ray.report.run_folder import show
 from sdist_ray.serve import answers
 from sdist_ray.serve.distances import Distances
 from sdist_ray.serve.guard import Guard
+from sdist_ray.serve.handovers import handover_routes
 from sdist_ray.serve.members import Members, NoNetwork
 from sdist_ray.serve.status import camera_detail, status
 from sdist_ray.serve.watcher import Watcher
@@ -211,6 +212,7 @@ def _reading(
         kept = found.between(since_s, until_s, camera, severity)[::-1]
         return {"total": len(kept), "violations": kept[offset : offset + limit]}
 
+    router.include_router(handover_routes(watcher))
     return router
 
 

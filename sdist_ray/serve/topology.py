@@ -13,14 +13,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sdist_ray.report.handover_run import read_handover
 from sdist_ray.report.network import components
 from sdist_ray.report.run_folder import Run, read_run
 from sdist_ray.serve.places import place
+from sdist_ray.topology.handover.model import Handover
 
 Ints = npt.NDArray[np.int64]
 KINDS = ("overlap", "transit")
 MOST_PLACED = 30_000
 """Cameras that are laid out by their edges; more are put onto a grid."""
+MOST = 1e15
+"""No time, count or length of a run is larger."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Topology:
         component: int64 (cameras,), the largest is 0; -1 without edges.
         group: int64 (cameras,), who is counted together; -1 for nobody, or where all cameras are.
         edge_set: a number that two publications with the same edges share.
+        handover: where targets that leave are seen next.
     """
 
     run: Run
@@ -41,6 +46,7 @@ class Topology:
     component: Ints
     group: Ints
     edge_set: int
+    handover: Handover
 
     @cached_property
     def number(self) -> Mapping[str, int]:
@@ -76,10 +82,10 @@ class Topology:
             "grid": {"columns": run.grid.columns, "rows": run.grid.rows},
             "links": len(run.links.score),
             "components": int(self.component.max(initial=-1)) + 1,
-            "time_s": _number(run.summary.get("time_s")),
+            "time_s": finite(run.summary.get("time_s")),
             "estimator": _text(run.summary.get("estimator")),
-            "threshold": _number(run.summary.get("threshold")),
-            "least_links": _number(run.summary.get("least_links")),
+            "threshold": finite(run.summary.get("threshold")),
+            "least_links": finite(run.summary.get("least_links")),
         }
 
     def edge(self, number: int) -> dict[str, Any]:
@@ -147,7 +153,7 @@ class Topology:
         entry = self.run.summary.get("partition")
         entry = entry if isinstance(entry, dict) else {}
         cameras = len(self.run.cameras)
-        ticks, fps = _number(self.run.summary.get("range_ticks")), _number(self.run.summary.get("fps"))
+        ticks, fps = finite(self.run.summary.get("range_ticks")), finite(self.run.summary.get("fps"))
         range_s = ticks / fps if ticks and fps else None
         plans = entry.get("plans")
         sizes = np.bincount(self.group[self.group >= 0])
@@ -161,7 +167,7 @@ class Topology:
             "grouped_cameras": int(sizes.sum()) if grouped else cameras,
             "groups": len(sizes) if grouped else 1,
             "largest": int(sizes.max(initial=0)) if grouped else cameras,
-            "pairs_share": _number(entry.get("cost_share")) if grouped else 1.0,
+            "pairs_share": finite(entry.get("cost_share")) if grouped else 1.0,
             "edges": len(edges.links),
             "sizes": np.sort(sizes)[::-1][:500].tolist(),
             "plans": [plan for plan in found if plan is not None],
@@ -192,7 +198,8 @@ def read_topology(folder: Path, before: Topology | None = None) -> Topology:
                     known[number] = before.x[was], before.y[was]
         weight = np.maximum(edges.links, 1).astype(np.float64)
         x, y = place(count, edges.camera_a, edges.camera_b, weight, known).T
-    return Topology(run, x, y, components(run), _groups(folder / "groups.csv", run), edge_set)
+    groups = _groups(folder / "groups.csv", run)
+    return Topology(run, x, y, components(run), groups, edge_set, read_handover(folder, run))
 
 
 def _groups(path: Path, run: Run) -> Ints:
@@ -211,9 +218,9 @@ def _groups(path: Path, run: Run) -> Ints:
 def _plan(plan: object, cameras: int, range_s: float | None) -> dict[str, Any] | None:
     if not isinstance(plan, dict):
         return None
-    after, pairs = _number(plan.get("after")), _number(plan.get("pairs"))
+    after, pairs = finite(plan.get("after")), finite(plan.get("pairs"))
     return {
-        "from_s": None if after is None or range_s is None else (after + 1) * range_s,
+        "from_s": None if after is None or range_s is None else finite((after + 1) * range_s),
         "groups": _count(plan.get("groups")),
         "largest": _count(plan.get("largest")),
         "pairs_share": None if pairs is None or not cameras else min(1.0, pairs / cameras**2),
@@ -221,12 +228,13 @@ def _plan(plan: object, cameras: int, range_s: float | None) -> dict[str, Any] |
 
 
 def _count(value: object) -> int | None:
-    found = _number(value)
+    found = finite(value)
     return None if found is None else int(found)
 
 
-def _number(value: object) -> float | None:
-    if isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value):
+def finite(value: object) -> float | None:
+    """A number that can be one of a run, and be told to a browser; None for all else."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST:
         return value
     return None
 

@@ -12,6 +12,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from sdist_ray.occupancy.grid import Grid
 from sdist_ray.simulation.people import Walk
 from sdist_ray.simulation.site import Site, in_reach
 from sdist_ray.simulation.truth import GroundOverlap
@@ -92,14 +93,7 @@ def true_transits(
         longest_s: a transit takes no longer; who is away for more has left the site.
     """
     fps = site.spec.fps
-    keys, cameras = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
-    for index, camera in enumerate(site.cameras):
-        tick, person = np.nonzero(in_reach(camera, walk.positions))
-        image = camera.to_image(walk.positions[tick, person].astype(np.float64)) / camera.image_size
-        seen = ((image >= 0) & (image <= 1)).all(axis=1)
-        keys.append(person[seen] * np.int64(walk.ticks) + tick[seen])
-        cameras.append(np.full(np.count_nonzero(seen), index, np.int32))
-    key, camera_of = np.concatenate(keys), np.concatenate(cameras)
+    key, camera_of, _ = true_sights(site, walk)
     order = np.argsort(key, kind="stable")
     key, camera_of = key[order], camera_of[order]
     start = np.flatnonzero(np.diff(key, prepend=-1))
@@ -116,6 +110,34 @@ def true_transits(
     return _summed(
         source[real], target[real], walk.group[person[real]], ticks[real], since[real], len(site.cameras), fps
     )
+
+
+def true_sights(
+    site: Site, walk: Walk, grid: Grid | None = None
+) -> tuple[Ints, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Who is truly in view of which camera.
+
+    Args:
+        site: its cameras.
+        walk: its people.
+        grid: of the windows; None: they are not asked for.
+
+    Returns:
+        int64 (sights,), person * ticks + tick, by camera and then by tick; int32 (sights,), the camera; int32
+        (sights,), the window, 0 without a grid.
+    """
+    keys, cameras = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
+    windows = [np.empty(0, np.int32)]
+    for index, camera in enumerate(site.cameras):
+        tick, person = np.nonzero(in_reach(camera, walk.positions))
+        image = camera.to_image(walk.positions[tick, person].astype(np.float64)) / camera.image_size
+        seen = ((image >= 0) & (image <= 1)).all(axis=1)
+        keys.append(person[seen] * np.int64(walk.ticks) + tick[seen])
+        cameras.append(np.full(np.count_nonzero(seen), index, np.int32))
+        x, y = image[seen].T
+        none = np.zeros(len(x), np.int32)
+        windows.append(none if grid is None else grid.window_of(x, y).astype(np.int32))
+    return np.concatenate(keys), np.concatenate(cameras), np.concatenate(windows)
 
 
 def sharing_cameras(overlap: GroundOverlap, cameras: int) -> npt.NDArray[np.bool_]:

@@ -55,7 +55,7 @@ class Transits:
         zone: int64 (windows,), the zone of every window.
         zone_exits: float64 (cameras * zones,), exits from every zone.
         zone_source: int64 (ways,), zones that people leave from, camera * zones + zone.
-        zone_target: int64 (ways,), the cameras that they come to.
+        zone_target: int64 (ways,), zones that they come to.
         zone_transits: float64 (ways,); zone_histogram: float64 (ways, bins).
     """
 
@@ -113,18 +113,19 @@ class Transits:
             found = [(int(self.target[k]), self.probability[k], self.histogram[k]) for k in rows]
         else:
             rows = np.flatnonzero(self.zone_source == node)
+            to, which = np.unique(self.zone_target[rows] // zones, return_inverse=True)
+            histograms = np.zeros((len(to), self.zone_histogram.shape[1]))
+            np.add.at(histograms, which, self.zone_histogram[rows])
             found = [
-                (
-                    int(self.zone_target[k]),
-                    self.zone_transits[k] / self.zone_exits[node],
-                    self.zone_histogram[k],
-                )
-                for k in rows
+                (target, histogram.sum() / self.zone_exits[node], histogram)
+                for target, histogram in zip(to.tolist(), histograms, strict=True)
             ]
         nexts = []
-        for to, share, histogram in found:
+        for next_camera, share, histogram in found:
             mean, p10, p90 = transit_times(histogram[None], self.bin_s, self.bin_ticks)
-            nexts.append(NextCamera(to, min(float(share), 1.0), float(mean[0]), float(p10[0]), float(p90[0])))
+            nexts.append(
+                NextCamera(next_camera, min(float(share), 1.0), float(mean[0]), float(p10[0]), float(p90[0]))
+            )
         return sorted(nexts, key=lambda one: (-one.probability, one.camera))
 
 
@@ -137,17 +138,28 @@ def transit_times(histogram: Floats, bin_s: float, bin_ticks: int) -> tuple[Floa
     middle = (np.arange(bins) + (bin_ticks - 1) / (2 * bin_ticks)) * bin_s
     total = np.maximum(histogram.sum(axis=1), 1e-12)
     mean: Floats = histogram @ middle / total
+    p10, p90 = transit_quantiles(histogram, bin_s, (0.1, 0.9))
+    return mean, p10, p90
+
+
+def transit_quantiles(histogram: Floats, bin_s: float, shares: Sequence[float]) -> Floats:
+    """Times that shares of the transits take at most: float64 (shares, n), seconds.
+
+    Args:
+        histogram: float64 (n, bins), transits by the time that they took.
+        bin_s: width of a bin, seconds.
+        shares: 0 to 1.
+    """
+    rows, bins = np.arange(len(histogram)), histogram.shape[1]
+    total = np.maximum(histogram.sum(axis=1), 1e-12)
     cumulative = np.cumsum(histogram, axis=1) / total[:, None]
-
-    def quantile(q: float) -> Floats:
-        at = np.minimum((cumulative < q).sum(axis=1), bins - 1)
-        rows = np.arange(len(histogram))
+    found = np.empty((len(shares), len(histogram)))
+    for k, share in enumerate(shares):
+        at = np.minimum((cumulative < share).sum(axis=1), bins - 1)
         below = np.where(at > 0, cumulative[rows, at - 1], 0.0)
-        inside = (q - below) / np.maximum(cumulative[rows, at] - below, 1e-12)
-        found: Floats = (at + np.clip(inside, 0.0, 1.0)) * bin_s
-        return found
-
-    return mean, quantile(0.1), quantile(0.9)
+        inside = (share - below) / np.maximum(cumulative[rows, at] - below, 1e-12)
+        found[k] = (at + np.clip(inside, 0.0, 1.0)) * bin_s
+    return found
 
 
 def chance(score: Floats, null: Floats, tried: int) -> Floats:
@@ -238,11 +250,6 @@ def make_transits(
     again = (source == target) & (peaks.shift == 0)
     back = np.bincount(source[again], weights=routes.transits[again], minlength=cameras)
     all_exits = np.add.reduceat(np.diff(log.exit_start), np.arange(0, log.nodes, log.zones))
-    zone_key = peaks.source[kept] * cameras + target[kept]
-    zone_edges, of_zone = np.unique(zone_key, return_inverse=True)
-    zone_histogram = np.zeros((len(zone_edges), histogram.shape[1]))
-    np.add.at(zone_histogram, of_zone, routes.histogram[kept])
-    zone_source, zone_target = zone_edges // max(cameras, 1), zone_edges % max(cameras, 1)
     return Transits(
         source=a,
         target=b,
@@ -260,8 +267,8 @@ def make_transits(
         returns=np.minimum(back / np.maximum(all_exits, 1), 1.0),
         zone=log.zone,
         zone_exits=np.diff(log.exit_start).astype(np.float64),
-        zone_source=zone_source,
-        zone_target=zone_target,
-        zone_transits=zone_histogram.sum(axis=1),
-        zone_histogram=zone_histogram,
+        zone_source=peaks.source[kept],
+        zone_target=peaks.target[kept],
+        zone_transits=routes.transits[kept],
+        zone_histogram=routes.histogram[kept],
     )

@@ -1,0 +1,1 @@
+"""Handover: where a target that leaves a window is seen next."""

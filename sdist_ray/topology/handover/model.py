@@ -1,0 +1,250 @@
+"""Where a target that leaves a window is seen next: cameras, windows, how likely, and when.
+
+Kinds of places, each with what is known of it:
+
+- *overlap*: a camera whose windows are linked with the one that was left sees the target now;
+- *transit*: the target is in nobody's view, and people who leave there walk to that camera;
+- *return*: likewise, and they come back to the camera that they left;
+- *guess*: neither is known; cameras near in the graph of cameras, and busy ones, are more likely than others.
+
+Probabilities are of "this camera sees the target next". Cameras whose views overlap may do so at the same
+time, so the overlaps' may sum to more than 1; all others sum to at most the share that no camera holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sdist_ray.errors import InputError
+from sdist_ray.occupancy.grid import Grid
+from sdist_ray.topology.handover.parts import (
+    KINDS,
+    Candidate,
+    Floats,
+    Ints,
+    Rows,
+    Timeline,
+    Ways,
+    likeliest,
+)
+from sdist_ray.topology.transit.model import transit_quantiles
+
+QUANTILES = (0.05, 0.5, 0.95)
+AT_ONCE = 0.9
+"""Of those whom an overlapping camera sees, the share that it sees within the first bin of time."""
+SEEN_AGAIN = 0.5
+"""Of those for whom neither overlap nor transit is known, the share that is taken to be seen again."""
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Answers where a target that left is seen next.
+
+    Build it with ``sdist_ray.report.handover_run.read_handover`` from a run's folder, or with
+    ``sdist_ray.topology.handover.build.build_handover`` from arrays. Answers take well under a millisecond.
+
+    Attributes:
+        cameras: ids.
+        grid: of every camera.
+        overlap: of every place (camera * windows + window), and after them of every camera as a whole, the
+            cameras that see somebody who leaves there, with the probability.
+        linked: of every place, the places that see the same ground, with weights.
+        alone: float64 (cameras * windows + cameras,), the share of those who leave that no camera sees.
+        leaving: float64 (cameras, windows), how often people leave by a window.
+        coming: float64 (cameras, windows), how often people come into view there whom no camera saw before.
+        ways: transits, by zone.
+        near: of every camera, cameras near in the graph, with weights that sum to 1.
+        usual: float64 (bins,), how long transits take in general, sums to 1; of the ways' bins.
+        gap_s: how long after an exit another camera's sight of somebody counts as overlap, seconds.
+    """
+
+    cameras: tuple[str, ...]
+    grid: Grid
+    overlap: Rows
+    linked: Rows
+    alone: Floats
+    leaving: Floats
+    coming: Floats
+    ways: Ways
+    near: Rows
+    usual: Floats
+    gap_s: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_number", {camera: k for k, camera in enumerate(self.cameras)})
+
+    def number(self, camera: str) -> int:
+        """A camera's index.
+
+        Raises:
+            InputError: there is no such camera.
+        """
+        found: dict[str, int] = self._number  # type: ignore[attr-defined]
+        if camera not in found:
+            some = ", ".join(self.cameras[:3])
+            raise InputError(f"camera {camera!r}: the run has none of that id; it has {some}, …")
+        return found[camera]
+
+    def candidates(
+        self,
+        camera: str,
+        window: int | None = None,
+        after_s: float = 0.0,
+        within_s: float | None = None,
+        most: int | None = None,
+    ) -> list[Candidate]:
+        """Where a target that left a camera's view may be seen next, likeliest first.
+
+        Args:
+            camera: the id of the camera that saw it last.
+            window: the window in which it was seen last; None: not known.
+            after_s: seconds since then in which no camera has seen it: what would have come earlier is
+                ruled out, and what is left weighs more.
+            within_s: seconds from then on that are of interest: probabilities are of being seen in them, so
+                that the first few candidates are the cameras to look at now; None: at any time.
+            most: candidates, at most.
+
+        Raises:
+            InputError: no such camera or window, or a time below 0.
+        """
+        own = self.number(camera)
+        if window is not None and not 0 <= window < self.grid.windows:
+            raise InputError(f"window {window}: a camera has windows 0 to {self.grid.windows - 1}")
+        for name, value in (("after_s", after_s), ("within_s", 0.0 if within_s is None else within_s)):
+            if not 0 <= value < np.inf:
+                raise InputError(f"{name} {value}: seconds, 0 or more")
+        found = self.timeline(own, window)
+        before = self._share_of_bins(0.0, after_s)
+        until = self._share_of_bins(0.0, np.inf if within_s is None else after_s + within_s)
+        # Overlaps see it at once, or it is among those that no camera sees at once.
+        overlap = found.kind == KINDS.index("overlap")
+        left = (1.0 if after_s < self.gap_s else found.alone) - float(
+            (found.density @ before)[~overlap].sum()
+        )
+        chance = np.minimum(found.density @ (until - before) / max(left, 1e-9), 1.0)
+        order = np.argsort(-chance, kind="stable")
+        order = order[chance[order] > 0][:most]
+        times = transit_quantiles(found.density[order] * (until - before), self.ways.bin_s, QUANTILES).T
+        candidates = []
+        for k, (start, middle, end) in zip(order.tolist(), times.tolist(), strict=True):
+            windows, shares = likeliest(self._appears(own, window, found, k))
+            number, kind = int(found.camera[k]), KINDS[int(found.kind[k])]
+            if kind == "overlap":
+                start, middle, end = 0.0, 0.0, self.gap_s
+            candidates.append(
+                Candidate(self.cameras[number], kind, float(chance[k]), start, middle, end, windows, shares)
+            )
+        return candidates
+
+    def timeline(self, camera: int, window: int | None = None) -> Timeline:
+        """What is known of a target that left, by camera and time; cameras are numbers here.
+
+        Args:
+            camera: the number of the camera that saw it last.
+            window: the window in which it was seen last; None: not known.
+        """
+        own, windows, bins = camera, self.grid.windows, len(self.usual)
+        place = len(self.cameras) * windows + own if window is None else own * windows + window
+        holder, share = self.overlap.at(place)
+        alone = float(self.alone[place])
+        walked, histogram, nodes = self._walks(own, window)
+        near, weight = self.near.at(own)
+        guessed = max(1.0 - float(histogram.sum()), 0.0) * SEEN_AGAIN
+        # A guess adds to what is known of a camera.
+        where = np.searchsorted(walked, near)
+        known = np.append(walked, -1)[where] == near
+        histogram[where[known]] += weight[known][:, None] * guessed * self.usual
+        rest = near[~known]
+        density = np.zeros((len(holder) + len(walked) + len(rest), bins))
+        density[: len(holder)] = np.minimum(share, 1.0)[:, None] * self._at_once()
+        density[len(holder) : len(holder) + len(walked)] = alone * histogram
+        density[len(holder) + len(walked) :] = alone * guessed * weight[~known][:, None] * self.usual
+        kind = np.full(len(density), KINDS.index("guess"))
+        kind[: len(holder)] = KINDS.index("overlap")
+        back = np.where(walked == own, KINDS.index("return"), KINDS.index("transit"))
+        kind[len(holder) : len(holder) + len(walked)] = back
+        return Timeline(np.concatenate([holder, walked, rest]), kind, density, alone, nodes)
+
+    def _at_once(self) -> Floats:
+        """When overlaps see it, float64 (bins,): now, or a little later where a detector misses it."""
+        late = np.arange(len(self.usual)) * self.ways.bin_s < self.gap_s
+        late[0] = False
+        when = late * ((1 - AT_ONCE) / max(int(late.sum()), 1))
+        when[0] = 1 - float(when.sum())
+        return np.asarray(when, dtype=np.float64)
+
+    def _share_of_bins(self, since_s: float, until_s: float) -> Floats:
+        """How much of each bin of time lies between two times: float64 (bins,), 0 to 1."""
+        edges = np.arange(len(self.usual) + 1) * self.ways.bin_s
+        return np.asarray(np.diff(np.clip(edges, since_s, until_s)) / self.ways.bin_s, dtype=np.float64)
+
+    def _appears(self, own: int, window: int | None, found: Timeline, row: int) -> Floats:
+        """How likely each window of a timeline's camera is: float64 (windows,), of any sum."""
+        camera, kind = int(found.camera[row]), KINDS[int(found.kind[row])]
+        if kind == "overlap":
+            return self._linked_windows(own, window, camera)
+        if kind == "guess":
+            return np.asarray(self.coming[camera])
+        first = int(np.count_nonzero(found.kind == KINDS.index("overlap")))
+        return self._entered(camera, found.zones[row - first])
+
+    def _walks(self, own: int, window: int | None) -> tuple[Ints, Floats, Floats]:
+        """Cameras, how likely by time (n, bins), and by zone of the camera (zones,)."""
+        zones = self.ways.zones
+        if window is not None:
+            share = np.zeros(zones)
+            share[self.ways.zone[window]] = 1.0
+        else:
+            # Where it left is not known: by how often people leave each zone unseen.
+            first = own * self.grid.windows
+            unseen = self.leaving[own] * self.alone[first : first + self.grid.windows] + 1e-9
+            share = np.bincount(self.ways.zone, weights=unseen, minlength=zones).astype(np.float64)
+            share /= share.sum()
+        rows = np.arange(int(self.ways.start[own * zones]), int(self.ways.start[(own + 1) * zones]))
+        of = np.searchsorted(self.ways.start, rows, side="right") - 1 - own * zones
+        chance = self.ways.probability[rows] * share[of]
+        rows, chance = rows[chance > 0], chance[chance > 0]
+        cameras, which = np.unique(self.ways.target[rows] // zones, return_inverse=True)
+        shape = self.ways.histogram[rows]
+        shape = shape / np.maximum(shape.sum(axis=1, keepdims=True), 1e-12)
+        histogram = np.zeros((len(cameras), len(self.usual)))
+        np.add.at(histogram, which, shape * chance[:, None])
+        nodes = np.zeros((len(cameras), zones))
+        np.add.at(nodes, (which, self.ways.target[rows] % zones), chance)
+        return cameras, histogram, nodes
+
+    def _entered(self, camera: int, zones: Floats) -> Floats:
+        """How likely each window is, where the zones' shares are known."""
+        coming = self.coming[camera] + 1e-9
+        total = np.bincount(self.ways.zone, weights=coming, minlength=len(zones))
+        entered: Floats = coming * (zones / total)[self.ways.zone]
+        return entered
+
+    def _linked_windows(self, own: int, window: int | None, holder: int) -> Floats:
+        windows = self.grid.windows
+        seen = np.zeros(windows)
+        # The window's own links; its neighbours' where it has none.
+        for ring in (0, 1) if window is not None else (-1,):
+            for near in self._around(window, ring):
+                places, weights = self.linked.at(own * windows + near)
+                of = places // windows == holder
+                worth = 1.0 if window is not None else float(self.leaving[own, near]) + 1e-6
+                np.add.at(seen, places[of] % windows, weights[of] * worth)
+            if seen.any():
+                break
+        return seen
+
+    def _around(self, window: int | None, ring: int) -> Sequence[int]:
+        if window is None:
+            return range(self.grid.windows)
+        if ring == 0:
+            return (window,)
+        row, column = divmod(window, self.grid.columns)
+        return [
+            r * self.grid.columns + c
+            for r in range(max(row - 1, 0), min(row + 2, self.grid.rows))
+            for c in range(max(column - 1, 0), min(column + 2, self.grid.columns))
+        ]

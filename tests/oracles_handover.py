@@ -1,0 +1,56 @@
+"""The slow, obvious reference of what becomes of those who leave, and of true handovers."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from tests.oracles_transit import entries_and_exits
+
+
+def exit_counts(
+    occupied: np.ndarray, available: np.ndarray, columns: int, gap: int, links: set[tuple[int, int]]
+) -> dict[str, Counter]:
+    """Counts by place (exits, gone, entries, came) and by place and camera (asked, held)."""
+    ticks, _, windows = occupied.shape
+    x = occupied & available[:, :, None]
+    entries, exits = entries_and_exits(occupied, available, columns, gap, set())
+    counts: dict[str, Counter] = {
+        name: Counter() for name in ("exits", "gone", "entries", "came", "asked", "held")
+    }
+    for events, all_of, alone, before in (
+        (exits, "exits", "gone", False),
+        (entries, "entries", "came", True),
+    ):
+        for t, place in events:
+            span = range(t - gap, t) if before else range(t + 1, t + gap + 1)
+            known, seen = [], []
+            for camera in sorted({other // windows for here, other in links if here == place}):
+                known.append(all(0 <= s < ticks and available[s, camera] for s in span))
+                places = [other for here, other in links if here == place and other // windows == camera]
+                seen.append(any(0 <= s < ticks and x[s, camera, p % windows] for s in span for p in places))
+                if not before and known[-1]:
+                    counts["asked"][place, camera] += 1
+                    counts["held"][place, camera] += seen[-1]
+            if all(known):
+                counts[all_of][place] += 1
+                counts[alone][place] += not any(seen)
+    return counts
+
+
+def handovers(seen: np.ndarray, gap: int, longest: int) -> list[tuple[int, int, int, int, frozenset[int]]]:
+    """(person, tick, camera, lag, cameras next), from bool (ticks, people, cameras)."""
+    ticks, people, cameras = seen.shape
+    found = []
+    for person in range(people):
+        for tick in range(ticks):
+            for camera in range(cameras):
+                if not seen[tick, person, camera] or seen[tick + 1 : tick + gap + 1, person, camera].any():
+                    continue
+                for lag in range(1, min(longest, ticks - 1 - tick) + 1):
+                    following = np.flatnonzero(seen[tick + lag, person])
+                    if len(following):
+                        found.append((person, tick, camera, lag, frozenset(following.tolist())))
+                        break
+    return found
