@@ -130,8 +130,12 @@ def write_graph(
     graph = camera_graph(edges)
     if transits is not None:
         add_to_graph(graph, transits)
-    write_whole(folder / "topology.graphml", lambda partial: nx.write_graphml(graph, partial))
     write_json(folder / "topology.json", nx.node_link_data(graph, edges="edges"))
+    for *_, values in graph.edges(data=True):
+        # GraphML has no lists.
+        if "homography" in values:
+            values["homography"] = " ".join(map(repr, values["homography"]))
+    write_whole(folder / "topology.graphml", lambda partial: nx.write_graphml(graph, partial))
 
 
 def transit_rows(pairs: TransitPairs) -> pa.Table:
