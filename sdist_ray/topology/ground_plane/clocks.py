@@ -19,8 +19,8 @@ DOUBT = 0.2
 
 SURE = 400.0
 LEAST_LATE, LEAST_UNSURE = 0.2, 1.0
-"""Samples from which a clock is corrected: where pairs that are worth SURE together speak for it, and elsewhere.
-Of a few people's ways along one line, a homography can do what a delay does."""
+"""Samples from which a clock is corrected: where pairs that are worth SURE together speak for it, and
+elsewhere: where few people walk along one line, a homography can do what a delay does."""
 
 
 def retimed(view: View, late: float) -> View:
