@@ -20,8 +20,8 @@ from experiments.estimators.score import RECALLS
 
 LEVELS = ("windows", "cameras", "search")
 SHOWN = ("nonexclusion", "raw", "corrected", "information", "conditional_entropy", "lift", "likelihood_ratio",
-         "bayes", "chance")  # fmt: skip
-DRAWN = ("nonexclusion", "corrected", "information", "likelihood_ratio", "bayes", "chance")
+         "bayes", "chance", "ground_plane")  # fmt: skip
+DRAWN = ("nonexclusion", "corrected", "information", "likelihood_ratio", "bayes", "chance", "ground_plane")
 HIGHEST = {"windows": 1.02, "cameras": 1.02, "search": 0.51}
 """Precision that axes end at: that of searches is never high."""
 
