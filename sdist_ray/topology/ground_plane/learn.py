@@ -39,11 +39,9 @@ CLOCK_PAIRS = 3
 CLOCK_ROUNDS = 3
 ON_TIME = 0.7
 """Clocks are taken to be right where as much of what speaks for a pair at its best delay does so at none."""
-STRONG = 2.0
-"""Times the threshold that pairs must score for others to be placed along them though nobody was seen there."""
-LEAST_WAYS, LEAST_SHARED = 2, 0.01
-"""Ways through neighbours by each of which two cameras must have that share of either's image in common to be
-placed though nobody was seen by both: one way may be wrong."""
+STRONG, LEAST_WAYS, LEAST_SHARED = 2.0, 2, 0.01
+"""For two cameras to be placed though nobody was seen by both: times the threshold that pairs must score on
+every way through neighbours, ways, and share of either's image in common by each."""
 
 
 @dataclass(frozen=True)
