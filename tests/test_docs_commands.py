@@ -23,7 +23,7 @@ from tests.conftest import data_folder
 from tests.docs_commands import PAGES, ROOT, blocks, inline
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
-WITH_RUNTIME = ("topology", "distancing", "record", "simulate")
+WITH_RUNTIME = [path.stem for path in ROOT.glob("conf/*.yaml") if "\n  - runtime: " in path.read_text()]
 DONE = set()
 """Commands that were run before, of another page: what stands on two pages is run once."""
 NEVER_ENDS = ("serve", "source=live")
@@ -248,7 +248,7 @@ def test_python_in_the_text_is_python_and_imports_what_there_is(page):
                     assert hasattr(module, name.name), f"{named(page)}: {node.module} has no {name.name}"
 
 
-@pytest.mark.parametrize("command", ["topology", "distancing", "record", "simulate"])
+@pytest.mark.parametrize("command", ["topology", "distancing", "track", "record", "simulate"])
 def test_help_names_the_groups_that_a_command_takes(command):
     text = (ROOT / "conf" / f"{command}.yaml").read_text()
     config = yaml.safe_load(text)
