@@ -125,6 +125,7 @@ class Known:
         least, least_closed: the scores that were needed last.
         composed: what closure has tried.
         late: float64 (cameras,), samples by which clocks are late; none before anything was looked at.
+        implied: pairs that were placed by their neighbours alone.
     """
 
     looks: dict[Pair, Look] = field(default_factory=dict)
@@ -137,15 +138,20 @@ class Known:
     least_closed: float = np.inf
     composed: Composed = field(default_factory=Composed)
     late: Array = field(default_factory=lambda: np.empty(0))
+    implied: dict[Pair, Fit] = field(default_factory=dict)
 
     def start_again(self, late: Array) -> None:
         """Clocks are other ones: nothing holds that was looked at."""
         self.__dict__.update(Known(late=late).__dict__)
 
+    def grown(self, until: int) -> bool:
+        """Whether there is so much more footage, up to this sample, that candidates are to be chosen anew."""
+        before, samples = self.chosen
+        return not samples or until >= before + GROWN * samples
+
     def choose(self, moved: Moved) -> bool:
         """Whether candidates are to be chosen anew; then they are taken to be."""
-        until, samples = self.chosen
-        if samples and moved.until < until + GROWN * samples:
+        if not self.grown(moved.until):
             return False
         self.chosen = moved.until, moved.until - moved.since
         return True

@@ -139,8 +139,8 @@ def learn(
     known = Known() if known is None else known
     if len(views) < 2 or views[0].samples < LEAST_SAMPLES:
         return GroundPlane(late=np.zeros(len(views)))
-    remembered = Remembered(run)
-    if settings.clock_s > 0 and not known.placed:
+    remembered, samples = Remembered(run), views[0].samples
+    if settings.clock_s > 0 and not known.placed and known.grown(since + samples):
         on_stage("clocks")
         known.late = _first_clocks(views, remembered, settings)
     # Cameras may have come since.
@@ -236,12 +236,16 @@ def _learn_on_time(
     on_stage("closing")
     _close(plane, run, settings, int(samples * TURNS[0]), known)
     known.place(plane.fits, set(plane.fits) - searched, moved)
-    _imply(plane, run)
+    if anew or plane.candidates or plane.refined or plane.composed:
+        known.implied = _implied(plane, run)
+    plane.implied = len(known.implied)
+    plane.fits |= known.implied
+    plane.score |= dict.fromkeys(known.implied, 0.0)
     return plane
 
 
-def _imply(plane: GroundPlane, run: Runner) -> None:
-    """Place pairs that share ground by all ways through others, where nobody walked who would say no."""
+def _implied(plane: GroundPlane, run: Runner) -> dict[Pair, Fit]:
+    """Pairs that share ground by all ways through others, where nobody walked who would say no."""
     sure = [pair for pair in plane.fits if plane.score[pair] >= STRONG * plane.threshold]
     homographies = {pair: plane.fits[pair].homography for pair in sure}
     ways: dict[Pair, list[tuple[Array, float]]] = {}
@@ -257,12 +261,12 @@ def _imply(plane: GroundPlane, run: Runner) -> None:
     judged: dict[Pair, float] = {}
     for task, fit in zip(tasks, run(tasks), strict=True):
         judged[task.a, task.b] = max(judged.get((task.a, task.b), 0.0), fit.judged)
+    fits: dict[Pair, Fit] = {}
     for pair in wide:
         if not judged[pair]:
             rough, error = ways[pair][0]
-            plane.fits[pair] = Fit(rough, 0.0, 0.0, error, 0.0, 0.0, 0, len(ways[pair]))
-            plane.score[pair] = 0.0
-            plane.implied += 1
+            fits[pair] = Fit(rough, 0.0, 0.0, error, 0.0, 0.0, 0, len(ways[pair]))
+    return fits
 
 
 def _searches(settings: LearnSettings, pairs: int) -> int:
