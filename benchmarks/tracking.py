@@ -1,6 +1,6 @@
 """Tracking across cameras: one number for one person in a whole network.
 
-    SDIST_DATA=… python -m benchmarks.tracking [--part halls|wildtrack|all] [--seeds 31] [--minutes 4]
+    SDIST_DATA=… python -m benchmarks.tracking [--part halls|wildtrack|all] [--seeds 31] [--minutes 3]
 
 Halls: 24 simulated cameras in halls 40 m apart (benchmarks.transit's site), three of four in a hall
 overlapping, the ground between halls unseen; 20 people. The topology (links and transits) is learnt from an
@@ -169,7 +169,7 @@ def main() -> None:
     data = Path(os.environ.get("SDIST_DATA", "."))
     parser.add_argument("--data", type=Path, default=data, help="folder of the data sets")
     parser.add_argument("--seeds", type=int, nargs="+", default=[31])
-    parser.add_argument("--minutes", type=float, default=4, help="that are tracked")
+    parser.add_argument("--minutes", type=float, default=3, help="that are tracked")
     parser.add_argument("--learn-minutes", type=float, default=60, help="that the topology is learnt from")
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--drop", type=float, default=0.2, help="share of WILDTRACK's boxes taken away")

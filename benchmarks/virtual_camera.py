@@ -29,7 +29,7 @@ from benchmarks.machine import machine
 from benchmarks.tracking import NOISE, tracked
 from benchmarks.tracking_data import Scene, halls_apart
 from sdist_ray.cli import main as sdist_ray
-from sdist_ray.tracking.follow import choose_views, shots_of, view_worth
+from sdist_ray.tracking.follow import choose_views, fill_gaps, shots_of, view_worth
 from sdist_ray.tracking.gaps import GapSettings
 
 RESULTS = Path(__file__).parent / "results"
@@ -60,6 +60,9 @@ def worths(scene: Scene, wanted: dict[int, int], names: list[np.ndarray]) -> dic
             worth = view_worth(seen.box[row], size, True, seen.box[rows[rows != row]])
             for person in people[int(names[camera][row])]:
                 of[person][tick, camera] = max(of[person][tick, camera], worth)
+    for views in of.values():
+        for camera in range(cameras):
+            fill_gaps(views[:, camera], np.zeros((ticks, 4)), scene.fps)
     return of
 
 
@@ -196,7 +199,7 @@ def main() -> None:
     data = Path(os.environ.get("SDIST_DATA", "."))
     parser.add_argument("--data", type=Path, default=data, help="folder of the data sets")
     parser.add_argument("--seeds", type=int, nargs="+", default=[31])
-    parser.add_argument("--minutes", type=float, default=4, help="that are tracked")
+    parser.add_argument("--minutes", type=float, default=3, help="that are tracked")
     parser.add_argument("--learn-minutes", type=float, default=60, help="that the topology is learnt from")
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--runs", type=Path, default=Path("runs/virtual_camera"), help="where videos go")
