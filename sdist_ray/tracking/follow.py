@@ -68,8 +68,10 @@ def view_worth(box: Floats, size: tuple[int, int], detected: bool, others: Float
     shown_x = min(left + wide, width) - max(left, 0.0)
     shown_y = min(top + tall, height) - max(top, 0.0)
     clear = max(shown_x, 0.0) * max(shown_y, 0.0) / max(wide * tall, 1e-9)
-    if left < EDGE * width or left + wide > (1 - EDGE) * width:
-        central *= 0.5
+    cut_x = left < EDGE * width or left + wide > (1 - EDGE) * width
+    if cut_x or top < EDGE * height or top + tall > (1 - EDGE) * height:
+        # A head or a side is missing, or soon will be.
+        central, clear = 0.5 * central, 0.5 * clear
     if len(others):
         nearer = others[others[:, 1] + others[:, 3] > top + tall]
         low = np.maximum(nearer[:, :2], (left, top))
