@@ -18,7 +18,7 @@ from sdist_ray.distancing.fusion_views import Views, make_views
 from sdist_ray.distancing.ground import PlaneGround
 from sdist_ray.distancing.tracks import Tracker, TrackSettings
 from sdist_ray.simulation.people import Walk, walk_people
-from sdist_ray.simulation.site import Site, in_reach
+from sdist_ray.simulation.site import Site, SiteSpec, in_reach, make_site, walk
 from sdist_ray.simulation.truth import ground_overlap
 from sdist_ray.topology.transit.model import Transits
 from sdist_ray.tracking.passages import Passage, Passages
@@ -33,6 +33,7 @@ ACROSS, DOWN = 0.04, 0.02
 OTHER_WALK = 5000
 """Seed of the walk that is tracked, beyond that of the walk that the topology is learnt from."""
 LOOK = 16
+SMALL = SiteSpec(cameras=8, people=6, minutes=1.2, seed=2, image_width=480, image_height=360)
 """Numbers of a made-up embedding."""
 
 
@@ -169,6 +170,12 @@ def simulated(site: Site, walk: Walk, miss: float = 0.05) -> Scene:
     ]
     grounds = [PlaneGround(camera, "pinhole") for camera in site.cameras]
     return Scene(views, grounds, seen, walk.positions.astype(np.float64), site.spec.fps)
+
+
+def small_site() -> tuple[Scene, Passages]:
+    """Eight cameras in two halls, six people, 72 s; nothing is known of ways."""
+    site = make_site(SMALL)
+    return simulated(site, walk(site)), Passages()
 
 
 @functools.cache

@@ -3,10 +3,10 @@
 import itertools
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdist_ray.tracking.follow import CutSettings, choose_views, shots_of, view_worth
+from sdist_ray.tracking.follow import CutSettings, choose_views, fill_gaps, shots_of, view_worth
 
 FPS = 10.0
 NOBODY = np.empty((0, 4))
@@ -57,13 +57,24 @@ def test_while_nobody_sees_them_the_picture_stays():
     assert len(choose_views(np.zeros((0, 2)), FPS)) == 0
 
 
+def test_who_is_missed_for_a_moment_is_taken_to_be_in_between():
+    worth, box = np.array([0.8, 0, 0, 0, 0.6, 0] + [0] * 9 + [0.9]), np.full((16, 4), np.nan)
+    box[0], box[4], box[15] = (10, 20, 30, 40), (50, 20, 30, 40), (90, 20, 30, 40)
+    fill_gaps(worth, box, FPS)
+    assert (worth[:5] > 0).all()
+    assert (worth[5:15] == 0).all()
+    assert box[2].tolist() == [30, 20, 30, 40]
+    assert worth[2] < 0.6
+
+
+@settings(max_examples=30)
 @given(st.integers(0, 2**31), st.integers(1, 5))
 def test_any_choice_shows_the_person_and_holds_pictures(seed, cameras):
     rng = np.random.default_rng(seed)
     # Views come and go for seconds at a time.
     worth = np.repeat(rng.random((12, cameras)) * (rng.random((12, cameras)) < 0.6), 20, axis=0)
-    settings = CutSettings()
-    chosen = choose_views(worth, FPS, settings)
+    cuts = CutSettings()
+    chosen = choose_views(worth, FPS, cuts)
     shown = worth[np.arange(len(worth)), chosen]
     any_sees = worth.max(axis=1) > 0
     assert (shown[any_sees] > 0).mean() >= 0.95 if any_sees.any() else True
@@ -71,16 +82,17 @@ def test_any_choice_shows_the_person_and_holds_pictures(seed, cameras):
     assert [shot.first for shot in shots][1:] == [shot.last + 1 for shot in shots][:-1]
     for shot, following in itertools.pairwise(shots):
         if following.why == "better":
-            assert shot.last - shot.first + 1 >= round(settings.shortest_s * FPS)
+            assert shot.last - shot.first + 1 >= round(cuts.shortest_s * FPS)
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 2**31))
 def test_with_all_in_view_ahead_the_choice_is_nearly_the_best_there_is(seed):
     rng = np.random.default_rng(seed)
     worth = np.repeat(0.2 + 0.8 * rng.random((6, 3)), 25, axis=0)
-    settings = CutSettings(shortest_s=0.0, ahead_s=15.0)
-    chosen = choose_views(worth, FPS, settings)
-    cost = settings.switch * FPS
+    cuts = CutSettings(shortest_s=0.0, ahead_s=15.0)
+    chosen = choose_views(worth, FPS, cuts)
+    cost = cuts.switch * FPS
     total = worth[np.arange(len(worth)), chosen].sum() - cost * np.count_nonzero(np.diff(chosen))
     # The first picture is the best at the beginning; a plan that knows all might begin elsewhere.
     assert total >= best_total(worth, cost) - cost

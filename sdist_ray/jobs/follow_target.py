@@ -17,11 +17,10 @@ from sdist_ray.distancing.scene import Floats, Ints
 from sdist_ray.errors import InputError
 from sdist_ray.jobs.track_feed import network_tick
 from sdist_ray.settings_tracking import FollowJob
-from sdist_ray.tracking.follow import view_worth
+from sdist_ray.tracking.follow import fill_gaps, view_worth
 
 NEAR_S = 0.6
 """Who is asked for at a time was there so shortly before or after."""
-LEAST_STAY_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -183,6 +182,8 @@ def read_target(
         # Two of a camera's tracks may be the person: the better seen one.
         if value > worth[here, number]:
             worth[here, number], box[here, number], detected[here, number] = value, boxes[row], seen[row]
+    for camera in range(cameras):
+        fill_gaps(worth[:, camera], box[:, camera], run.fps)
     return Target(person, np.arange(first, last + 1), worth, box, detected, ground)
 
 

@@ -8,6 +8,7 @@ it no longer shows the person.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,11 @@ TALL = 0.4
 """Of the image's height: who is taller is not seen better."""
 CARRIED = 0.3
 """What a place is worth where somebody is expected and not detected, over one where they are."""
+FILL_S, FILLED = 0.6, 0.7
+"""So long somebody may be missed between two detections of a camera and still be taken to be in its view; and
+what that view is worth, over what it was."""
+BLIND = 0.3
+"""What a cut costs that leaves a picture which does not show the person, over what it costs otherwise."""
 EDGE = 0.02
 """Of the image's size: boxes that come nearer to its border are cut by it."""
 
@@ -62,8 +68,10 @@ def view_worth(box: Floats, size: tuple[int, int], detected: bool, others: Float
     shown_x = min(left + wide, width) - max(left, 0.0)
     shown_y = min(top + tall, height) - max(top, 0.0)
     clear = max(shown_x, 0.0) * max(shown_y, 0.0) / max(wide * tall, 1e-9)
-    if left < EDGE * width or left + wide > (1 - EDGE) * width:
-        central *= 0.5
+    cut_x = left < EDGE * width or left + wide > (1 - EDGE) * width
+    if cut_x or top < EDGE * height or top + tall > (1 - EDGE) * height:
+        # A head or a side is missing, or soon will be.
+        central, clear = 0.5 * central, 0.5 * clear
     if len(others):
         nearer = others[others[:, 1] + others[:, 3] > top + tall]
         low = np.maximum(nearer[:, :2], (left, top))
@@ -72,6 +80,23 @@ def view_worth(box: Floats, size: tuple[int, int], detected: bool, others: Float
         clear *= 1 - float(covered)
     worth = SEEN + SIZE * large + MIDDLE * central + CLEAR * clear
     return worth if detected else CARRIED * worth
+
+
+def fill_gaps(worth: Floats, box: Floats, fps: float) -> None:
+    """Short gaps of one camera: who is detected before and after is there, and where lies between the two.
+
+    Args:
+        worth, box: (instants,) and (instants, 4), changed.
+        fps: instants a second.
+    """
+    most = round(FILL_S * fps)
+    seen = np.flatnonzero(worth > 0)
+    for before, after in itertools.pairwise(seen.tolist()):
+        if 1 < after - before <= most + 1:
+            gap = np.arange(before + 1, after)
+            share = ((gap - before) / (after - before))[:, None]
+            box[gap] = box[before] * (1 - share) + box[after] * share
+            worth[gap] = FILLED * min(worth[before], worth[after])
 
 
 def choose_views(worth: Floats, fps: float, settings: CutSettings | None = None) -> Ints:
@@ -97,14 +122,15 @@ def choose_views(worth: Floats, fps: float, settings: CutSettings | None = None)
         # What a plan that shows each camera from an instant on is worth, from the window's end backwards.
         value = np.zeros(cameras)
         for row in window[:0:-1]:
-            value = np.maximum(value + row, (value + row).max() - cost)
-        stay = value[current] + window[0, current]
+            value = row + np.maximum(value, value.max() - np.where(row > 0, cost, BLIND * cost))
+        blind = window[0, current] <= 0
+        now = BLIND * cost if blind else cost
+        stay = window[0, current] + max(value[current], value.max() - now)
         go = value + window[0]
         best = int(go.argmax())
-        blind = window[0, current] <= 0
         # A picture that shows nobody may be left at once, for one that does.
         ready = held >= shortest or (blind and window[0, best] > 0)
-        fits = window[0, best] > 0 and (go[best] - cost > stay or (blind and stay <= 0))
+        fits = window[0, best] > 0 and (go[best] - now > stay or (blind and stay <= 0))
         if best != current and ready and fits:
             current, held = best, 0
         chosen[at] = current
