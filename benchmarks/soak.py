@@ -118,6 +118,36 @@ def _go_on(pid: int) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
+class Told:
+    """What a network tells of itself, over all of its coordinators: each counts from its own beginning."""
+
+    NAMES = ("rows", "rows_late", "ranges_closed", "ranges_skipped", "dropped")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._before = dict.fromkeys(self.NAMES, 0)
+        self._now = dict.fromkeys(self.NAMES, 0)
+
+    def look(self) -> None:
+        """Once more; nothing is told while there is no coordinator."""
+        try:
+            health = json.loads(self._path.read_bytes())["health"]
+            found = {name: int(health[name]) for name in self.NAMES}
+        except (OSError, ValueError, TypeError, KeyError):
+            return
+        if found["ranges_closed"] < self._now["ranges_closed"]:
+            for name, value in self._now.items():
+                self._before[name] += value
+        self._now = found
+
+    def totals(self) -> dict[str, Any]:
+        """Rows in time and late, ranges that were closed and passed over, frames that were dropped."""
+        self.look()
+        found = {name: self._before[name] + value for name, value in self._now.items()}
+        late = found["rows_late"]
+        return {**found, "late_fraction": round(late / max(1, late + found["rows"]), 6)}
+
+
 class Memory:
     """Resident memory of every process over time."""
 
@@ -176,13 +206,13 @@ def run(arguments: argparse.Namespace, minutes: float, seed: int, ending: list[i
         log = stack.enter_context((place / "log").open("wb"))
         running = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         stack.callback(running.kill)
-        faults, memory, late = Faults(cameras, arguments.every, rng), Memory(), 0.0
+        faults, memory, told = Faults(cameras, arguments.every, rng), Memory(), Told(output / "health.json")
         began_s = time.monotonic()
         while running.poll() is None:
             now_s = time.monotonic() - began_s
             processes = family(running.pid)
             memory.look(now_s, processes)
-            late = max(late, _late(output / "health.json"))
+            told.look()
             calm = now_s < START_S + 20 or now_s > minutes * 60 + START_S - QUIET_S or bool(ending)
             faults.step(now_s, processes, calm)
             if ending and now_s > ending[0] + QUIET_S:
@@ -196,12 +226,13 @@ def run(arguments: argparse.Namespace, minutes: float, seed: int, ending: list[i
             raise SystemExit(
                 f"the network ended with {running.returncode}: {(place / 'log').read_text()[-3000:]}"
             )
+        found = {**_of_health(json.loads((output / "summary.json").read_text())), **told.totals()}
+        ticks = found["cameras"] * found["ranges_closed"] * found["range_ticks"]
         return {
             "minutes": round(lived_s / 60, 1),
             "seed": seed,
-            **_of_health(json.loads((output / "summary.json").read_text())),
-            # The most that was told at any time: another coordinator counts from its own beginning.
-            "late_fraction": max(late, _late(output / "health.json")),
+            **found,
+            "available_fraction": round(found["rows"] / max(1, ticks), 4),
             "faults": dict(sorted(faults.done.items())),
             "log": faults.log,
             "memory": memory.slopes(),
@@ -209,24 +240,11 @@ def run(arguments: argparse.Namespace, minutes: float, seed: int, ending: list[i
         }
 
 
-def _late(path: Path) -> float:
-    """The share of rows that came too late, as the network tells it now; 0 before it tells anything."""
-    try:
-        return float(json.loads(path.read_bytes())["health"]["late_fraction"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return 0.0
-
-
 def _of_health(summary: dict[str, Any]) -> dict[str, Any]:
     health = summary["health"]
-    names = ("rows", "run_delay_p99_s", "ranges_closed", "ranges_counted", "ranges_skipped",
-             "dropped")  # fmt: skip
-    ticks = len(health["cameras"]) * health["ranges_counted"] * summary["range_ticks"]
     return {
         "cameras": len(health["cameras"]),
-        **{name: health[name] for name in names},
-        "available_fraction": round(health["rows"] / max(1, ticks), 4),
-        "reconnects": sum(camera["reconnects"] for camera in health["cameras"]),
+        "range_ticks": summary["range_ticks"],
         "links": summary["topology"]["links"],
     }
 
@@ -271,11 +289,11 @@ def totals(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "cameras": runs[-1]["cameras"],
         "faults": sum(faults.values()),
         "faults_of": dict(sorted(faults.items())),
-        "camera_ticks": sum(one["rows"] for one in runs),
+        "camera_ticks": sum(one["rows_compared"] for one in runs),
         "available_fraction": min(one["available_fraction"] for one in runs),
         "late_fraction": max(one["late_fraction"] for one in runs),
         "memory_slope_mb_per_min": max((entry["mb_per_min"] for entry in slopes.values()), default=None),
-        "ranges_lost": sum(one["ranges_skipped"] for one in runs),
+        "ranges_skipped": sum(one["ranges_skipped"] for one in runs),
         "identical": all(one["identical"] for one in runs),
     }
 
