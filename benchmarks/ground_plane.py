@@ -39,6 +39,7 @@ from sdist_ray.topology.ground_plane.learn import GroundPlane, LearnSettings, le
 from sdist_ray.topology.ground_plane.pair import Fit
 from sdist_ray.topology.ground_plane.search import Runner, Task
 from sdist_ray.topology.ground_plane.view import View, make_view
+from sdist_ray.topology.quality import average_precision
 
 RESULTS = Path(__file__).parent / "results"
 EDGE_M2 = 4.0
@@ -154,9 +155,20 @@ def spoilt(arguments: argparse.Namespace) -> Figures:
             row = {"kind": kind, "seed": seed, **took}
             row |= {"ground_plane": pair_quality(list(plane.fits), seen.shared_m2)}
             row |= {"transfer": transfer_figures(plane, seen)}
+            row |= {"clocks": clock_figures(plane, data.clocks_s(kind, seed, 40, seen.fps))}
             rows.append(row)
             print(_line(row), flush=True)
     return {"people": 60, "minutes": 5.0, "rows": rows}
+
+
+def clock_figures(plane: GroundPlane, late_s: np.ndarray) -> Figures:
+    """How far from the truth placed pairs' clock offsets are, seconds."""
+    off = [abs(fit.offset_s - (late_s[b] - late_s[a])) for (a, b), fit in plane.fits.items()]
+    return {
+        "corrected": int((plane.late != 0).sum()),
+        "median_s": float(np.median(off)) if off else None,
+        "p90_s": float(np.quantile(off, 0.9)) if off else None,
+    }
 
 
 def real(seen: data.Footage) -> Figures:
@@ -176,7 +188,8 @@ def real(seen: data.Footage) -> Figures:
         },
         "transfer": transfer_figures(plane, seen),
         "eligible_window_pairs": int(eligible),
-        **data.average_precision(ranked, true),
+        "true_window_pairs": int(true.sum()),
+        **average_precision(ranked, true, int(true.sum())),
     }  # fmt: skip
     print(
         f"{len(plane.fits)} pairs placed, transfer {figures['transfer']['median_m']:.2f} m, AP "

@@ -83,6 +83,11 @@ def test_rates_equal_the_oracle(seed, grid, ticks, tolerance, grown):
     assert (counter.rates().padded == rates.padded).all()
 
 
+def test_before_the_first_range_there_are_rates_of_nothing():
+    rates = RateCounter(3, Padding(Grid(4, 3), Clock(), 3)).rates()
+    assert [rates.visits.shape, rates.occupied.shape, rates.padded.shape] == [(3, 12), (0, 3, 12), (0, 3, 12)]
+
+
 @pytest.mark.parametrize("fps", [10.0, 2.0, 12.5])
 def test_slots_are_those_of_the_length_that_all_ticks_call_for(fps):
     rng = np.random.default_rng(3)

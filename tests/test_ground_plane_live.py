@@ -20,7 +20,7 @@ from sdist_ray.runtime import ground_plane as stages
 from sdist_ray.runtime.feeds import NetworkSpec
 from sdist_ray.runtime.ground_plane import Batch, GroundPlaneStage, ProcessStage, StageLost, StageSettings
 from sdist_ray.settings_ground_plane import GroundPlaneSettings
-from sdist_ray.topology.ground_plane.learn import LearnSettings
+from sdist_ray.topology.ground_plane.learn import LearnSettings, learn
 from sdist_ray.topology.ground_plane.pair import FitSettings
 from tests.ground_planes import CAMERAS, TICKS, hall, rows_of, run_with
 from tests.live_clips import wait_until
@@ -126,7 +126,9 @@ def test_a_state_that_is_none_is_said_and_begun_anew(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory):
-    """Videos of a hall full of people."""
+    """Videos of a hall full of people; whoever learns has nothing to compile any more."""
+    views = hall()[1]
+    learn(views, run_with(views, 2), LEARN)
     folder = tmp_path_factory.mktemp("films")
     what = ["site.cameras=3", "site.people=14", "site.minutes=0.5", "runtime=local"]
     assert main(["simulate", *what, f"output={folder}"]) == 0

@@ -1,227 +1,201 @@
-"""Cameras are spread by what they cost, and moves come to an end."""
+"""Advice on where cameras hang: what is right is known beforehand."""
 
-import random
+import csv
+import json
+from dataclasses import replace
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdist_ray.coordinator.instructions import AssignCamera, DropCamera, Seat
-from sdist_ray.coordinator.placement import MOST_OF_GAP, SETTLE_S, TOLERATED, Placement
+from sdist_ray.cli import main
+from sdist_ray.jobs.simulate import write_observed, write_site
+from sdist_ray.occupancy.grid import Grid
+from sdist_ray.simulation.site import SiteSpec, make_site, walk
+from sdist_ray.simulation.truth_blind import blind_ground
+from sdist_ray.simulation.truth_transits import true_sights
+from sdist_ray.topology.placement import (
+    Limits,
+    between,
+    blind,
+    idle_and_alone,
+    redundant,
+    seen_by_links,
+    sentence,
+)
+from tests.report.made_run import make_run
 
-BALANCE_S = 2.0
-
-
-def placed(costs, workers, known=True):
-    """Cameras of these costs on these workers, opened all at once, and measured."""
-    placement = Placement()
-    for number in range(workers):
-        placement.join(number)
-    placement.place(costs)
-    if known:
-        measure(placement, costs)
-    return placement
-
-
-def measure(placement, costs, rng=None, noise=0.0):
-    for number in placement.workers:
-        mine = {
-            c: costs[c] * (1 + noise * (rng.random() * 2 - 1) if rng else 1) for c in placement.reads(number)
-        }
-        placement.measured(number, mine)
-    placement.validate()
+LIMITS = Limits()
 
 
-def loads(placement, costs):
-    return [sum(costs[camera] for camera in placement.reads(number)) for number in placement.workers]
-
-
-def run(placement, costs, rounds, rng=None, noise=0.0, now_s=0.0):
-    """Balance for some rounds; the moves of each."""
-    moves = []
-    for number in range(rounds):
-        moves.append(placement.balance(now_s + number * BALANCE_S))
-        placement.validate()
-        measure(placement, costs, rng, noise)
-    return moves
-
-
-def even(placement, costs):
-    """Whether no move of one camera that is worth it is left: of the fullest worker's to the idlest."""
-    most = max(placement.workers, key=placement.load)
-    gap = placement.load(most) - min(map(placement.load, placement.workers))
-    mean = sum(costs.values()) / len(placement.workers)
-    return gap <= TOLERATED * mean * 1.01 or all(costs[c] > MOST_OF_GAP * gap for c in placement.reads(most))
-
-
-def test_heavy_and_light_cameras_are_spread_by_load_and_not_by_count():
-    costs = {f"heavy{k}": 0.2 for k in range(4)} | {f"light{k:02}": 0.01 for k in range(40)}
-    placement = placed(costs, 2, known=False)
-    measure(placement, costs)
-    run(placement, costs, 30)
-    assert max(loads(placement, costs)) <= 1.15 * min(loads(placement, costs))
-    # Known loads are placed well at once.
-    for camera in costs:
-        placement.remove(camera)
-    placement = placed(costs, 1)
-    placement.join(1)
-    placement.join(2)
-    assert all(isinstance(i, AssignCamera) for i in placement.lost(0))
-    assert loads(placement, costs) == pytest.approx([0.6, 0.6])
-    placement.join(3)
-    run(placement, costs, 8)
-    counts = sorted(len(placement.reads(number)) for number in placement.workers)
-    assert max(loads(placement, costs)) <= 1.2 / 3 * 1.1
-    assert counts[-1] > 1.3 * counts[0]
-
-
-def test_one_huge_camera_does_not_keep_the_others_from_being_spread():
-    costs = {"huge": 1.0} | {f"small{k}": 0.02 for k in range(20)}
-    placement = placed(costs, 2)
-    run(placement, costs, 20)
-    assert sorted(map(len, map(placement.reads, (0, 1)))) == [1, 20]
-    placement.join(2)
-    (moves, *rest) = run(placement, costs, 5, now_s=1000.0)
-    assert len(moves) >= 8
-    assert not any(rest)
-    few, some, many = sorted(len(placement.reads(number)) for number in placement.workers)
-    assert (few, some + many) == (1, 20)
-    assert many - some <= 4
-
-
-@pytest.mark.parametrize("cameras", [10, 150, 1000])
-def test_workers_that_join_get_their_share_within_a_few_rounds(cameras):
-    costs = {f"c{k}": 0.004 for k in range(cameras)}
-    placement = placed(costs, 1)
-    placement.join(1)
-    placement.join(2)
-    run(placement, costs, 4)
-    found = loads(placement, costs)
-    assert max(found) - min(found) <= max(0.15 * sum(found) / 3, 0.004) * 1.01
-
-
-def test_equal_loads_are_left_alone_though_measurements_are_noisy():
-    costs = {f"c{k}": 0.01 for k in range(60)}
-    placement = placed(costs, 3)
-    moves = run(placement, costs, 200, random.Random(1), noise=0.5)
-    assert sum(map(len, moves)) <= 2
+def covered_by(occupied, seen_by, camera, kept):
+    """The share of what happens in a camera's view that others of ``kept`` see, in plain words."""
+    windows = occupied.shape[1]
+    seen = sum(
+        int(occupied[camera, w])
+        for w in range(windows)
+        if set(seen_by.at(camera * windows + w)[0].tolist()) & kept
+    )
+    return seen / occupied[camera].sum()
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.floats(0.0005, 1.5), min_size=1, max_size=60), st.integers(1, 6), st.integers(0, 3),
-    st.integers(0, 2**30),
-)  # fmt: skip
-def test_balance_comes_to_an_end_and_does_not_go_back_and_forth(costs, workers, joining, seed):
-    costs = {f"c{k:02}": cost for k, cost in enumerate(costs)}
-    placement = placed(costs, workers, known=False)
-    for _ in range(30):
-        measure(placement, costs)  # learnt
-    for number in range(joining):
-        placement.join(workers + number)
-    moves = run(placement, costs, 60)
-    assert not any(moves[40:]), "it does not end"
-    assert even(placement, costs)
-    # With noisy measurements cameras do not wander.
-    moves = run(placement, costs, 60, random.Random(seed), noise=0.1, now_s=1000.0)
-    assert sum(map(len, moves)) <= 6
+@given(seed=st.integers(0, 2**32 - 1), links=st.integers(0, 60), covered=st.floats(0.3, 1.0))
+def test_cameras_that_are_taken_down_together_are_covered_by_those_that_stay(seed, links, covered):
+    rng = np.random.default_rng(seed)
+    occupied = rng.integers(0, 5, (5, 6))
+    a, b = rng.integers(0, 5, (2, links))
+    apart = a != b
+    seen_by = seen_by_links(
+        a[apart], rng.integers(0, 6, links)[apart], b[apart], rng.integers(0, 6, links)[apart], 5, 6
+    )
+    limits = replace(LIMITS, covered=covered)
+    taken = [one.camera for one in redundant(occupied, seen_by, limits)]
+    kept = set(range(5)) - set(taken)
+    for camera in taken:
+        assert covered_by(occupied, seen_by, camera, kept) >= covered
+    for camera in kept:  # And nobody who could go as well was overlooked.
+        if occupied[camera].sum() and covered_by(occupied, seen_by, camera, kept - {camera}) >= covered:
+            rest = kept - {camera}
+            assert any(covered_by(occupied, seen_by, other, rest) < covered for other in taken)
 
 
-def test_a_camera_that_moved_stays_until_its_load_is_known_there():
-    costs = {f"c{k}": 0.1 for k in range(6)}
-    placement = placed(costs, 1)
-    placement.join(1)
-    moved = {move.seat.camera for move in placement.balance(0.0)}
-    assert len(moved) == 3
-    placement.join(2)
-    # The first worker's are moved, the second's came just now.
-    assert {move.source for move in placement.balance(SETTLE_S / 2)} == {0}
-    for camera in costs.keys() - moved:
-        placement.remove(camera)
-    assert placement.balance(SETTLE_S / 2) == []
-    # A clock that was set back keeps nobody there.
-    assert {move.source for move in placement.balance(-1e6)} == {1}
-    assert all(move.seat.camera in moved for move in placement.balance(SETTLE_S))
+def test_of_two_that_see_the_same_one_stays():
+    occupied = np.array([[5, 5], [9, 9], [3, 3]])
+    every = np.array([0, 1])
+    seen_by = seen_by_links(np.zeros(2, int), every, np.ones(2, int), every, 3, 2)
+    found = redundant(occupied, seen_by, LIMITS)
+    assert [(one.camera, one.others) for one in found] == [(0, (1,))]
+    assert found[0].numbers["covered"] == 1
 
 
-def test_who_leaves_hands_over_all_that_it_has_and_who_is_slow_is_left_alone():
-    placement = placed({f"c{k}": 0.1 for k in range(6)}, 3)
-    mine = set(placement.reads(1))
-    moves = placement.leave(1, 0.0)
-    assert {move.seat.camera for move in moves} == mine
-    assert {move.seat.worker for move in moves} == {0, 2}
-    assert [placement.parted(number) for number in (0, 1, 1)] == [False, False, True]
-    assert placement.workers == [0, 2]
-    placement.join(3)
-    assert placement.balance(100.0, slow={0, 2}) == []
-    assert placement.balance(100.0, slow={3}) == []
-    assert {move.seat.worker for move in placement.balance(100.0)} == {3}
+def test_the_most_unseen_time_is_first():
+    a, b = np.array([0, 0, 1]), np.array([1, 2, 2])
+    found = between(a, b, np.array([30.0, 60.0, 5.0]), np.array([20.0, 5.0, 90.0]), LIMITS)
+    assert [(one.camera, one.others[0], one.worth) for one in found] == [(0, 1, 600), (0, 2, 300)]
 
 
-def test_who_leaves_as_the_only_one_keeps_its_cameras_until_another_joins():
-    placement = placed({"a": 0.1, "b": 0.1}, 1)
-    assert placement.leave(0, 0.0) == []
-    assert placement.balance(2.0) == []
-    assert len(placement.reads(0)) == 2
-    placement.join(1)
-    assert len(placement.balance(4.0)) == 2
-    assert [placement.parted(0), placement.parted(0), placement.parted(1)] == [False, True, False]
+def test_a_camera_that_has_delivered_nothing_is_no_matter_of_place():
+    found = idle_and_alone(
+        np.array([0, 3600, 3600, 10]), np.array([0, 40, 40, 1]), np.array([0, 36_000, 36_000, 36_000]),
+        np.array([0, 0, 2, 0]), 10.0, LIMITS,
+    )  # fmt: skip
+    assert [(one.kind, one.camera) for one in found] == [("alone", 1), ("idle", 3)]
+    assert found[0].numbers["mean_people"] == pytest.approx(0.1)
+    assert found[0].numbers["visits_per_hour"] == pytest.approx(40)
+    assert "check its clock" in sentence(found[0], "abcd")
 
 
-def test_cameras_wait_for_a_worker_and_those_that_left_leave_nothing_behind():
-    placement = Placement()
-    assert placement.place(["a", "b"]) == []
-    placement.join(0)
-    assert placement.place_waiting() == [AssignCamera(Seat("a", 0)), AssignCamera(Seat("b", 0))]
-    assert placement.remove("a") == [DropCamera(0, "a")]
-    # What it was asked for before may still come.
-    placement.measured(0, {"a": 0.5, "b": 0.5})
-    placement.measured(7, {"b": 0.5})
-    placement.validate()
-    for number in range(1000):
-        placement.place([f"x{number}"])
-        placement.measured(0, {f"x{number}": 0.1})
-        placement.remove(f"x{number}")
-    placement.validate()
-    assert placement.seats() == [Seat("b", 0)]
+def test_blind_ground_is_where_people_are_whom_nobody_sees():
+    site = make_site(SiteSpec(cameras=2, people=5, minutes=0.5, seed=2))
+    people = walk(site)
+    ground = blind_ground(site, people)
+    key, _, _ = true_sights(site, people)
+    seen = set(key.tolist())
+    naive: dict[tuple[int, int], int] = {}
+    for tick in range(people.ticks):
+        for person in range(people.people):
+            x, y = people.positions[tick, person]
+            if np.isfinite(x) and person * people.ticks + tick not in seen:
+                cell = int(np.floor(x)), int(np.floor(y))
+                naive[cell] = naive.get(cell, 0) + 1
+    cells = zip(np.floor(ground.x_m).astype(int), np.floor(ground.y_m).astype(int), strict=True)
+    assert {
+        (int(x), int(y)): round(s * 10) for (x, y), s in zip(cells, ground.person_s, strict=True)
+    } == naive
+    squares = blind(ground.x_m, ground.y_m, ground.person_s, ground.hours, 3.0, replace(
+        LIMITS, blind_person_s_per_hour=0.0))  # fmt: skip
+    total = sum(one.worth for one in squares) * ground.hours
+    assert total == pytest.approx(ground.person_s.sum())
+    assert squares[0].worth == max(one.worth for one in squares)
 
 
-def test_of_a_camera_that_rested_with_a_worker_that_died_nothing_is_kept():
-    placement = placed({"a": 0.1, "b": 0.1}, 1)
-    placement.join(1)
-    (move,) = placement.balance(0.0)
-    assert placement.rest(move.seat.camera) == [DropCamera(1, move.seat.camera, keep=True)]
-    placement.validate()
-    assert placement.lost(1) == []
-    placement.validate()
-    assert placement.resume(move.seat.camera, 1.0) == [AssignCamera(Seat(move.seat.camera, 0))]
+@pytest.fixture(scope="module")
+def site_run(tmp_path_factory):
+    """A site of two halls 50 m apart; camera 1 hangs where camera 0 does. Its folder, and that of a run."""
+    folder, run = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("run")
+    site = make_site(
+        SiteSpec(cameras=8, people=16, minutes=12, width_m=100, depth_m=24, miss_probability=0.05, seed=5)
+    )
+    site = replace(site, cameras=(site.cameras[0], *site.cameras[:1], *site.cameras[2:]))
+    people = walk(site)
+    write_site(folder, site, people, Grid())
+    write_observed(folder / "occupancy.parquet", site, people, Grid())
+    source = ["source=recording", f"source.path={folder}/occupancy.parquet", "runtime=local"]
+    assert main(["topology", *source, f"output={run}"]) == 0
+    return folder, run
 
 
-def test_a_camera_that_rests_is_known_where_it_was_read():
-    placement = Placement()
-    placement.join(0)
-    placement.join(1)
-    (opened,) = placement.place(["c"])
-    worker = opened.seat.worker
-    assert placement.rest("c") == [DropCamera(worker, "c", keep=True)]
-    # The other has nothing to do, and would be chosen.
-    placement.place(["x"])
-    assert placement.resume("c", 0.0) == [AssignCamera(Seat("c", worker))]
-    placement.rest("c")
-    placement.leave(worker, 0.0)
-    (moved,) = placement.resume("c", 0.0)
-    assert (moved.source, moved.seat.worker) == (worker, 1 - worker)
-    placement.rest("c")
-    assert placement.remove("c") == [DropCamera(1 - worker, "c")]
-    placement.validate()
+def test_advice_on_a_site_where_what_is_right_is_known(site_run, tmp_path, capsys):
+    site, run = site_run
+    given = [f"run={run}", f"truth={site}", f"cameras={site}/cameras.yaml", f"output={tmp_path}"]
+    assert main(["advise", *given, "covered=0.9"]) == 0
+    said = capsys.readouterr().out
+    rows = pq.read_table(tmp_path / "advice.parquet").to_pylist()
+    twins = {"cam00": "cam01", "cam01": "cam00"}
+    spare = {row["camera"]: row for row in rows if row["kind"] == "redundant"}
+    assert len(twins.keys() & spare.keys()) == 1, "one of the two goes, and one stays"
+    gone = (twins.keys() & spare.keys()).pop()
+    assert twins[gone] in spare[gone]["others"]
+    assert spare[gone]["covered"] >= 0.9
+    # People cross from hall to hall, and nobody sees them on the way.
+    ways = [row for row in rows if row["kind"] == "between"]
+    assert ways
+    halls = [{"cam00", "cam01", "cam02", "cam03"}, {"cam04", "cam05", "cam06", "cam07"}]
+    best = ways[0]
+    assert {best["camera"], *best["others"]} not in [
+        hall & {best["camera"], *best["others"]} for hall in halls
+    ]
+    assert best["worth"] == pytest.approx(best["per_hour"] * best["transit_mean_s"])
+    blind_rows = [row for row in rows if row["kind"] == "blind"]
+    assert blind_rows
+    assert 30 < blind_rows[0]["x_m"] < 70, "between the halls"
+    assert all(row["advice"] for row in rows)
+    assert said.count("put a camera between") == min(len(ways), 8)
+    with (tmp_path / "advice.csv").open() as file:
+        assert [row["advice"] for row in csv.DictReader(file)] == [row["advice"] for row in rows]
+    assert (tmp_path / "advice.png").stat().st_size > 20_000
 
 
-def test_a_camera_that_rests_with_a_worker_that_is_lost_begins_anew():
-    placement = Placement()
-    placement.join(0)
-    placement.place(["c"])
-    placement.rest("c")
-    placement.lost(0)
-    placement.join(1)
-    placement.validate()
-    assert placement.resume("c", 0.0) == [AssignCamera(Seat("c", 1))]
+def test_handover_of_a_run_knows_twins_and_the_way_over(site_run, capsys):
+    _, run = site_run
+    assert main(["handover", f"run={run}", "camera=cam00", "json=true"]) == 0
+    found = json.loads(capsys.readouterr().out)["cameras"][0]["candidates"]
+    assert (found[0]["camera"], found[0]["kind"]) == ("cam01", "overlap")
+    assert found[0]["probability"] > 0.8
+    assert main(["handover", f"run={run}", "camera=cam00", "after_s=10", "json=true"]) == 0
+    later = json.loads(capsys.readouterr().out)["cameras"][0]["candidates"]
+    assert all(one["from_s"] >= 10 for one in later)
+    assert main(["handover", f"run={run}"]) == 0
+    table = capsys.readouterr().out
+    assert all(f"cam0{k}" in table for k in range(8))
+    exits = pq.read_table(run / "exits.parquet")
+    assert sum(exits["gone"].to_pylist()) <= sum(exits["exits"].to_pylist())
+    lists = {c["id"]: c for c in json.loads((run / "overlaps.json").read_text())["cameras"]}
+    assert lists["cam00"]["overlap"][0]["id"] == "cam01"
+    assert "cam05" in lists["cam00"]["conflict"]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "said"),
+    [
+        ("handover", [], "handover needs run=DIR"),
+        ("handover", ["run={run}", "camera=nobody"], "nobody"),
+        ("handover", ["run={run}", "camera=C01", "window=999"], "windows 0 to 107"),
+        ("handover", ["run={run}", "window=3"], "camera=ID"),
+        ("handover", ["run={run}", "after_s=-1"], "after_s"),
+        ("handover", ["run={run}/nowhere"], "no such folder"),
+        ("advise", [], "advise needs run=DIR"),
+        ("advise", ["run={run}", "covered=0"], "covered"),
+        ("advise", ["run={run}", "truth={run}"], "truth_blind.parquet"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, capsys, command, arguments, said):
+    run = make_run(tmp_path)
+    assert main([command, *(word.format(run=run) for word in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "advice.parquet").exists()

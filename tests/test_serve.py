@@ -96,6 +96,19 @@ def test_it_gives_out_what_a_run_left(address):
     assert told == pytest.approx(sum(v["end_s"] - v["start_s"] for v in everyone), rel=0.01)
 
 
+def test_it_tells_where_a_target_is_seen_next(address):
+    status, _, body = ask(address, "/api/v1/handover?camera=C02&most=2")
+    assert status == 200
+    assert (body["camera"], body["window"]) == ("C02", None)
+    assert {one["camera"] for one in body["candidates"]} == {"C01", "C03"}
+    assert all(one["kind"] == "overlap" and one["windows"] for one in body["candidates"])
+    later = ask(address, "/api/v1/handover?camera=C02&window=61&after_s=9&within_s=2")[2]["candidates"]
+    assert later
+    assert all(one["kind"] != "overlap" and 9 <= one["from_s"] <= one["until_s"] <= 11 for one in later)
+    assert ask(address, "/api/v1/handover?camera=nobody")[0] == 404
+    assert ask(address, "/api/v1/handover?camera=C02&window=108")[0] == 422
+
+
 def test_what_has_not_changed_is_not_sent_again(address):
     headers = ask(address, "/api/v1/topology")[1]
     status, again, nothing = ask(address, "/api/v1/topology", headers={"If-None-Match": headers["etag"]})

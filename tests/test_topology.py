@@ -74,6 +74,9 @@ def test_edges_and_components():
     assert edges.component.tolist() == [0, 0, 1]
     graph = camera_graph(camera_edges(links))
     assert sorted(graph.edges) == [("a", "b"), ("a", "c")]
+    edge = graph.edges["b", "a"]
+    assert (edge["camera_a"], edge["camera_b"], edge["kind"], edge["links"]) == ("a", "b", "overlap", 3)
+    assert edge["weight"] == edge["score"]
 
 
 def test_no_links_make_no_edges():

@@ -63,6 +63,10 @@ def test_a_run_tells_who_walks_where(recording, tmp_path):
     assert edges[1]["transit_p10_s"] < edges[1]["transit_mean_s"] < edges[1]["transit_p90_s"]
     graph = nx.read_graphml(tmp_path / "topology.graphml")
     assert graph.edges["gate", "hall"]["kind"] == "transit"
+    edge = graph.edges["yard", "gate"]
+    assert (edge["camera_a"], edge["camera_b"]) == ("gate", "yard")
+    assert edge["probability_ba"] > 0.5 > edge["probability_ab"]
+    assert edge["transit_p10_s"] < edge["transit_mean_s"] < edge["transit_p90_s"]
     assert "transit" in (tmp_path / "report.html").read_text()
 
 

@@ -46,7 +46,7 @@ def runs(folder: Path) -> Reader:
             shown.watcher = Watcher(place)
             shown.watcher.look()
             for url in (*PATHS, f"camera?id={first}", f"picture?id={first}"):
-                status = asyncio.run(_ask(app, f"/api/v1/{url}"))
+                status = asyncio.run(ask(app, f"/api/v1/{url}"))
                 assert status in (200, 404), f"{url}: {status}, {path.name}"
             read_snapshot(place, first)
             # Refuses what the server shows in part.
@@ -82,7 +82,7 @@ def _damage(rng: random.Random, source: Path, path: Path) -> None:
         path.write_bytes(mutate_bytes(rng, data))
 
 
-async def _ask(app: Any, url: str) -> int:
+async def ask(app: Any, url: str) -> int:
     """The status of an answer; what the application raises comes through."""
     path, _, query = url.partition("?")
     said: list[int] = []

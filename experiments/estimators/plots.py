@@ -16,12 +16,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.charts import COLOURS, tidy
-from experiments.estimators.score import RECALLS
+from experiments.estimators.score import RECALLS, RULES
 
 LEVELS = ("windows", "cameras", "search")
 SHOWN = ("nonexclusion", "raw", "corrected", "information", "conditional_entropy", "lift", "likelihood_ratio",
-         "bayes", "chance")  # fmt: skip
-DRAWN = ("nonexclusion", "corrected", "information", "likelihood_ratio", "bayes", "chance")
+         "bayes", "chance", "ground_plane")  # fmt: skip
+DRAWN = ("nonexclusion", "corrected", "information", "likelihood_ratio", "bayes", "chance", "ground_plane")
 HIGHEST = {"windows": 1.02, "cameras": 1.02, "search": 0.51}
 """Precision that axes end at: that of searches is never high."""
 
@@ -73,6 +73,49 @@ def table(runs: Runs) -> str:
     return "\n".join(rows)
 
 
+def rules_table(runs: Runs) -> str:
+    """Precision and recall of pairs of cameras at thresholds as they would be set, mean over seeds."""
+    shown = [(name, rule) for name, rules in RULES.items() for rule in map(str, rules)]
+    rows = [
+        f"| | {' | '.join(f'{name} > {rule}' for name, rule in shown)} |",
+        "|---" * (1 + len(shown)) + "|",
+    ]
+    for case, those in cases(runs).items():
+        points = [
+            np.mean([run["estimators"][name]["cameras"]["rules"][rule] for run in those], axis=0)
+            for name, rule in shown
+        ]
+        rows.append(f"| {case} | {' | '.join(f'{p:.2f} / {r:.2f}' for p, r in points)} |")
+    return "\n".join(rows)
+
+
+def shifted_table(runs: Runs) -> str:
+    """What shifted.py found, all seeds of one size together."""
+    rows = ["| cameras, people, minutes | seeds | pairs tested | rule | without a rate: links, false | "
+            "at 0.01: links, false (null) | at 0.05: links, false (null) |", "|---" * 7 + "|"]  # fmt: skip
+    sizes: dict[tuple[int, int, float], Runs] = {}
+    for run in runs:
+        settings = run["settings"]
+        sizes.setdefault((settings["cameras"], settings["people"], settings["minutes"]), []).append(run)
+    for (cameras, people, minutes), those in sizes.items():
+        tested = sum(run["tested"] for run in those)
+        for number, rule in enumerate(those[0]["rules"]):
+            of = [run["rules"][number] for run in those]
+            plain = [sum(one["without_rate"][name] for one in of) for name in ("links", "false")]
+            cells = [f"{plain[0]:,}, {plain[1]:,}"]
+            for at in range(len(rule["rates"])):
+                links, false = (
+                    sum(one["rates"][at]["mixed"][name] for one in of) for name in ("links", "false")
+                )
+                null = sum(one["rates"][at]["null"]["false"] for one in of)
+                cells.append(f"{links:,}, {false:,} ({null})")
+            rows.append(
+                f"| {cameras}, {people}, {minutes:g} | {len(those)} | {tested:,} | "
+                f"{rule['estimator']} > {rule['threshold']} | {' | '.join(cells)} |"
+            )
+    return "\n".join(rows)
+
+
 def mean_curve(runs: Runs, estimator: str, level: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Recall that most seeds reach, mean precision there, and its deviation over seeds."""
     lines = [
@@ -117,9 +160,10 @@ def main() -> None:
     for path in map(Path, sys.argv[1:] or sorted(map(str, here.glob("*.json")))):
         runs = json.loads(path.read_text())
         if "estimators" not in runs[0]:
+            print(f"{path.stem}\n\n{shifted_table(runs)}\n")
             continue
         draw(runs, path.with_suffix(".png"))
-        print(f"{path.stem}\n\n{table(runs)}\n")
+        print(f"{path.stem}\n\n{table(runs)}\n\n{rules_table(runs)}\n")
 
 
 if __name__ == "__main__":

@@ -71,13 +71,11 @@ def advice_of(settings: AdviseJob, folder: Path, run: Run) -> list[Advice]:
     cameras, windows = len(run.cameras), run.grid.windows
     if run.occupied is None:
         raise InputError(f"{folder}: has no windows.parquet, which says where people are in view")
-    edges = read_columns(folder / "edges.parquet", ("camera_a", "camera_b", "kind"))
+    columns = ("camera_a", "camera_b", "kind", "transit_mean_s", "per_hour")
+    edges = read_columns(folder / "edges.parquet", columns)
     transits = edges.filter(pc.equal(edges["kind"], "transit"))
     found = []
     if transits.num_rows:
-        transits = read_columns(
-            folder / "edges.parquet", ("camera_a", "camera_b", "kind", "transit_mean_s", "per_hour")
-        ).filter(pc.equal(edges["kind"], "transit"))
         a, b = (
             np.array([place[camera] for camera in transits[name].to_pylist()], dtype=np.int64)
             for name in ("camera_a", "camera_b")

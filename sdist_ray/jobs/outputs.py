@@ -32,6 +32,7 @@ EDGE_COLUMNS_LATER: Mapping[str, pa.DataType] = {
     "per_hour": pa.float64(),
     "homography": pa.list_(pa.float64()),
     "homography_error": pa.float64(),
+    "clock_offset_s": pa.float64(),
 }
 """Columns of edges.parquet that are null where nothing is known of them."""
 
@@ -110,6 +111,7 @@ def write_graph(
     if edges.homography is not None:
         nothing["homography"] = pa.array(edges.homography.tolist(), pa.list_(pa.float64()))
         nothing["homography_error"] = pa.array(edges.homography_error, pa.float64())
+        nothing["clock_offset_s"] = pa.array(edges.clock_offset_s, pa.float64())
     table = pa.table(
         {
             "camera_a": _names(edges.cameras, edges.camera_a),
@@ -128,8 +130,12 @@ def write_graph(
     graph = camera_graph(edges)
     if transits is not None:
         add_to_graph(graph, transits)
-    write_whole(folder / "topology.graphml", lambda partial: nx.write_graphml(graph, partial))
     write_json(folder / "topology.json", nx.node_link_data(graph, edges="edges"))
+    for *_, values in graph.edges(data=True):
+        # GraphML has no lists.
+        if "homography" in values:
+            values["homography"] = " ".join(map(repr, values["homography"]))
+    write_whole(folder / "topology.graphml", lambda partial: nx.write_graphml(graph, partial))
 
 
 def transit_rows(pairs: TransitPairs) -> pa.Table:

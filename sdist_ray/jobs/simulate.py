@@ -60,7 +60,7 @@ def _simulate_site(folder: Path, settings: SimulateJob, spec: SiteSpec, grid: Gr
     say(f"simulating {spec.cameras} cameras, {spec.people} people, {spec.minutes:g} minutes")
     people = walk(site)
     write_site(folder, site, people, grid)
-    _write_recording(folder / "occupancy.parquet", site, people, grid)
+    write_observed(folder / "occupancy.parquet", site, people, grid)
     if settings.video:
         with host(settings.runtime.kind) as where:
             render_videos(folder, site, where)
@@ -135,8 +135,8 @@ def _read(path: Path) -> object:
         return None
 
 
-def _write_recording(path: Path, site: Site, people: Walk, grid: Grid) -> None:
-    """What ideal detectors would see, in order of time."""
+def write_observed(path: Path, site: Site, people: Walk, grid: Grid) -> None:
+    """The occupancy recording of what ideal detectors would see, in order of time."""
     with (
         progress("observing", len(site.cameras), "cameras") as update,
         RecordingWriter(path, site.camera_ids, grid, site.spec.fps) as writer,

@@ -34,6 +34,7 @@ from sdist_ray.jobs.outputs import (
     write_text,
     write_windows,
 )
+from sdist_ray.jobs.overlap_lists import write_overlaps
 from sdist_ray.jobs.transit_tables import write_transits
 from sdist_ray.jobs.transits import FoundTransits, transits_of_recording
 from sdist_ray.report.page import write_report
@@ -113,6 +114,7 @@ def _write(folder: Path, inputs: Inputs, outcome: Outcome, learnt: Learnt, confi
     network, tally = inputs.network, outcome.network.tally
     write_links(folder / "links.parquet", learnt.links)
     write_graph(folder, learnt.edges, transits=None if learnt.transits is None else learnt.transits.pairs)
+    write_overlaps(folder, learnt.edges, tally.visits.seen(network.cameras))
     if learnt.placed is not None:
         write_ground_links(folder / "ground_links.parquet", learnt.placed)
     if learnt.transits is not None:

@@ -28,6 +28,7 @@ from sdist_ray.jobs.outputs import (
     write_text,
     write_windows,
 )
+from sdist_ray.jobs.overlap_lists import write_overlaps
 from sdist_ray.jobs.publish import Publisher
 from sdist_ray.jobs.transit_tables import write_transits
 from sdist_ray.report.page import write_report
@@ -121,6 +122,8 @@ def _write(
     )
     if topology.placed is not None:
         write_ground_links(place / "ground_links.parquet", topology.placed)
+    if seconds is not None:
+        write_overlaps(place, topology.edges, network.tally.visits.seen(network.tally.cameras))
     if found is not None:
         write_transits(place, found)
     if topology.changes is not None:

@@ -265,11 +265,13 @@ class RateCounter:
         for padded in now._padder.flush():
             now._count(padded)
         grid, counts, used = self._padding.grid, now._counts, now._used
-        inside = now._padded[:used].reshape(used, -1, grid.rows + 2, grid.columns + 2)[:, :, 1:-1, 1:-1]
+        # Of no slot, before the first range, the shape does not follow from the rest.
+        cameras = now._padded.shape[1]
+        inside = now._padded[:used].reshape(used, cameras, grid.rows + 2, grid.columns + 2)[:, :, 1:-1, 1:-1]
         return Rates(
             counts.visits,
             counts.occupied[:used],
-            inside.reshape(used, -1, grid.windows),
+            inside.reshape(used, cameras, grid.windows),
             counts.countable[:used],
         )
 

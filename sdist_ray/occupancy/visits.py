@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -33,6 +35,12 @@ class VisitCounter:
         self.visits = np.pad(self.visits, ((0, more), (0, 0)))
         self.available_ticks = np.pad(self.available_ticks, (0, more))
         self._newest = np.pad(self._newest, ((0, more), (0, 0)), constant_values=LONG_AGO)
+
+    def seen(self, cameras: Sequence[str]) -> set[str]:
+        """The cameras, of these ids in the order of the counts, that have seen anybody."""
+        return {
+            camera for camera, ticks in zip(cameras, self.occupied_ticks, strict=False) if ticks.any()
+        }  # fmt: skip
 
     def add(self, entry: OccupancyRange | SparseRange) -> None:
         """Count one range. A run that crosses the border of two adjacent ranges is one visit."""

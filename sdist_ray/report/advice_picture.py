@@ -76,8 +76,9 @@ def draw_advice(run: Run, advice: Sequence[Advice], path: Path, ground: Ground |
     ends = {camera for one in advice if one.kind == "between" for camera in (one.camera, *one.others)}
     for camera in sorted(set(named) | ends):
         weight = "bold" if camera in of or camera in ends else "normal"
+        above = (0, 8 if camera in of else 5)
         axes.annotate(
-            shorten(run.cameras[camera].id, 14), place[camera], (0, 5), textcoords="offset points", size=7,
+            shorten(run.cameras[camera].id, 14), place[camera], above, textcoords="offset points", size=7,
             ha="center", color=INK if weight == "bold" else MUTED, weight=weight, zorder=7, parse_math=False,
         )  # fmt: skip
     for one in advice:

@@ -26,6 +26,7 @@ class Edges:
         homography: float64 (edges, 9), fractions of a's image to those of b's, row by row; None where no
             ground plane was learnt.
         homography_error: float64 (edges,), root mean square of the residuals, fractions of an image's width.
+        clock_offset_s: float64 (edges,), seconds by which b's clock is later than a's.
     """
 
     cameras: tuple[str, ...]
@@ -36,6 +37,7 @@ class Edges:
     component: npt.NDArray[np.int64]
     homography: npt.NDArray[np.float64] | None = None
     homography_error: npt.NDArray[np.float64] | None = None
+    clock_offset_s: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.camera_a)
@@ -63,12 +65,23 @@ def components(
 
 
 def camera_graph(edges: Edges) -> nx.Graph:
-    """The graph as networkx knows it: one node per camera id, edges with ``links`` and ``score``."""
+    """The graph as networkx knows it: one node per camera id, with ``component``; edges of kind ``overlap``.
+
+    Edges have ``camera_a``, ``camera_b`` (the graph knows no direction, their attributes do), ``links``,
+    ``score`` and ``weight`` (the score, for algorithms that ask for one); ``homography`` (9 numbers, a's
+    image fractions to b's) and ``homography_error`` where a ground plane was learnt.
+    """
     graph = nx.Graph()
     for camera, component in zip(edges.cameras, edges.component, strict=True):
         graph.add_node(camera, component=int(component))
-    for a, b, links, score in zip(edges.camera_a, edges.camera_b, edges.links, edges.score, strict=True):
+    rows = zip(edges.camera_a, edges.camera_b, edges.links, edges.score, strict=True)
+    for number, (a, b, links, score) in enumerate(rows):
+        ends = edges.cameras[a], edges.cameras[b]
         graph.add_edge(
-            edges.cameras[a], edges.cameras[b], links=int(links), score=float(score), kind="overlap"
-        )
+            *ends, camera_a=ends[0], camera_b=ends[1], kind="overlap", links=int(links), score=float(score),
+            weight=float(score),
+        )  # fmt: skip
+        if edges.homography is not None and edges.homography_error is not None:
+            graph.edges[ends]["homography"] = edges.homography[number].tolist()
+            graph.edges[ends]["homography_error"] = float(edges.homography_error[number])
     return graph

@@ -23,12 +23,17 @@ from sdist_ray.tracking.passages import Passages
 from sdist_ray.tracking.segments import UNDECIDED, Segment
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 PRIOR_S = 60.0
 """What is believed of a camera before it has shown how often somebody new appears: once in so long."""
 RATE_MEMORY_S = 1800.0
 MOST_LOST = 2000
 """People who may be seen again, at once; of more, those who were lost first are forgotten."""
+EVERY_S = 0.5
+"""How often it is decided: what is due meanwhile is decided together."""
+NEAR_M, FASTEST = 5.0, 3.0
+"""Nobody runs farther than this in a second, in metres, but for some metres that places are off."""
 ANYWHERE = 0.02
 """Share of those who are lost who are seen again anywhere, whatever is known of ways and times."""
 
@@ -78,6 +83,7 @@ class GapJoiner:
         self._watched_s = 0.0
         self._time_s: float | None = None
         self._next = 1
+        self._decided_s = -math.inf
         self.looks = Looks()
 
     def decide(self, time_s: float, segments: Sequence[Segment], all_of_them: bool = False) -> list[Segment]:
@@ -96,14 +102,17 @@ class GapJoiner:
         self._watched_s = self._watched_s * kept + step
         waiting = [s for s in segments if s.person == UNDECIDED]
         due = [s for s in waiting if all_of_them or time_s - s.begin_s >= settings.decide_s]
-        if not due:
+        if not due or (time_s - self._decided_s < EVERY_S and not all_of_them):
             return []
+        self._decided_s = time_s
         lost = [s for s in segments if s.person != UNDECIDED and not s.continued and s.end_s < time_s]
         lost = sorted(lost, key=lambda s: -s.end_s)[:MOST_LOST]
+        ends = np.array([old.end_s for old in lost])
+        places = np.array([old.end_at for old in lost]).reshape(-1, 2)
         evidence = np.full((len(waiting), len(lost)), -np.inf)
         for row, new in enumerate(waiting):
-            for column, old in enumerate(lost):
-                evidence[row, column] = self.evidence(old, new, time_s)
+            for column in np.flatnonzero(self._in_reach(new, lost, ends, places)).tolist():
+                evidence[row, column] = self.evidence(lost[column], new, time_s)
         gain = np.maximum(evidence - settings.least, 0.0)
         rows, columns = linear_sum_assignment(gain, maximize=True)
         match = {int(r): int(c) for r, c in zip(rows, columns, strict=True) if gain[r, c] > 0}
@@ -121,6 +130,21 @@ class GapJoiner:
             else:
                 new.person, self._next = self._next, self._next + 1
         return due
+
+    def _in_reach(self, new: Segment, lost: Sequence[Segment], ends: Floats, places: Floats) -> Bools:
+        """Of whom it may be asked at all whether they are ``new``, bool (lost,)."""
+        after_s = new.begin_s - ends
+        lasts = (after_s > 0) & (after_s <= self._settings.longest_s)
+        far = np.linalg.norm(places - new.begin_at, axis=1)
+        reach: Bools = lasts & (far <= NEAR_M + FASTEST * after_s)
+        for row in np.flatnonzero(lasts & ~reach).tolist():
+            old = lost[row]
+            reach[row] = (
+                (bool(old.looks) and bool(new.looks))
+                or not new.first_tracks.isdisjoint(old.tracks)
+                or self._passages.known(old.last, new.first)
+            )
+        return reach
 
     def evidence(self, old: Segment, new: Segment, time_s: float) -> float:
         """Nats for ``new`` being who ``old`` was, rather than somebody new; -inf where that cannot be.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -64,6 +65,10 @@ class Passages:
 
     between: Mapping[tuple[int, int], Passage] = field(default_factory=dict)
 
+    def known(self, sources: Sequence[int], targets: Sequence[int]) -> bool:
+        """Whether there is a way from any of some cameras to any of others."""
+        return any((a, b) in self.between for a in sources for b in targets)
+
     def at(self, sources: Sequence[int], targets: Sequence[int], after_s: float) -> float:
         """The likeliest of several: per second, see Passage."""
         found = [self.between.get((a, b)) for a in sources for b in targets]
@@ -72,9 +77,14 @@ class Passages:
     def until(self, sources: Sequence[int], after_s: float) -> float:
         """How likely somebody whom these cameras have lost has been seen by another since, at most 1."""
         return max(
-            (
-                min(1.0, sum(p.until(after_s) for (a, _), p in self.between.items() if a == source))
-                for source in sources
-            ),
+            (min(1.0, sum(p.until(after_s) for p in self._leaving.get(source, ()))) for source in sources),
             default=0.0,
         )
+
+    @functools.cached_property
+    def _leaving(self) -> dict[int, list[Passage]]:
+        """By the camera that is left."""
+        leaving: dict[int, list[Passage]] = {}
+        for (source, _), passage in self.between.items():
+            leaving.setdefault(source, []).append(passage)
+        return leaving

@@ -74,11 +74,11 @@ def make_run(
     )
     edges = [(ids[a], ids[b], links["ca"].count(ids[a]), 0.9, "overlap", None) for a, b in pairs]
     pair_of = list(zip(links["ca"], links["cb"], strict=True))
-    edges = [(a, b, pair_of.count((a, b)), s, k, t) for a, b, _, s, k, t in edges]
+    edges = [(a, b, pair_of.count((a, b)), s, k, t, None) for a, b, _, s, k, t in edges]
     if transit is not None:
-        edges.append((ids[transit[0]], ids[transit[1]], 0, 0.6, "transit", 7.25))
-    names = ("camera_a", "camera_b", "links", "score", "kind", "transit_mean_s")
-    kinds = (pa.string(), pa.string(), pa.int64(), pa.float64(), pa.string(), pa.float64())
+        edges.append((ids[transit[0]], ids[transit[1]], 0, 0.6, "transit", 7.25, 42.0))
+    names = ("camera_a", "camera_b", "links", "score", "kind", "transit_mean_s", "per_hour")
+    kinds = (pa.string(), pa.string(), pa.int64(), pa.float64(), pa.string(), pa.float64(), pa.float64())
     pq.write_table(
         pa.table(
             {n: pa.array([e[i] for e in edges], k) for i, (n, k) in enumerate(zip(names, kinds, strict=True))}

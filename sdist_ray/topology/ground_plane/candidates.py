@@ -61,42 +61,87 @@ def popcount(typing: Any, word: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
+def pair_worth(bits_a, count_a, bits_b, count_b, logarithm):  # type: ignore[no-untyped-def]
+    """How much speaks for a pair of cameras.
+
+    Args:
+        bits_a, bits_b: uint64 (BLOCKS, words), of each.
+        count_a, count_b: int64 (BLOCKS,), bits that are set.
+        logarithm: float64 (samples + 1,), of whole numbers; ln 0 is 0.
+    """
+    samples = logarithm.shape[0] - 1
+    one, two, three = 0.0, 0.0, 0.0
+    for i in range(bits_a.shape[0]):
+        if count_a[i] == 0:
+            continue
+        for j in range(bits_b.shape[0]):
+            if count_b[j] == 0:
+                continue
+            n = 0
+            for w in range(bits_a.shape[1]):
+                n += popcount(bits_a[i, w] & bits_b[j, w])
+            expected = count_a[i] * count_b[j] / samples
+            if n <= expected:
+                continue
+            apart = logarithm[n] + logarithm[samples] - (logarithm[count_a[i]] + logarithm[count_b[j]])
+            g = 2.0 * (n * apart - n + expected)
+            if g > one:
+                one, two, three = g, one, two
+            elif g > two:
+                two, three = g, two
+            elif g > three:
+                three = g
+    return one + two + three
+
+
+@numba.njit(cache=True, nogil=True)
 def together(bits_a, count_a, bits_b, count_b, logarithm, worth):  # type: ignore[no-untyped-def]
     """How much speaks for every pair of a camera of one list and a camera of another.
 
     Args:
         bits_a, bits_b: uint64 (cameras, BLOCKS, words).
         count_a, count_b: int64 (cameras, BLOCKS), bits that are set.
-        logarithm: float64 (samples + 1,), of whole numbers; ln 0 is 0.
+        logarithm: see ``pair_worth``.
         worth: float64 (cameras of a, cameras of b), written.
     """
-    samples = logarithm.shape[0] - 1
-    words = bits_a.shape[2]
     for a in range(bits_a.shape[0]):
         for b in range(bits_b.shape[0]):
-            one, two, three = 0.0, 0.0, 0.0
-            for i in range(bits_a.shape[1]):
-                if count_a[a, i] == 0:
-                    continue
-                for j in range(bits_b.shape[1]):
-                    if count_b[b, j] == 0:
-                        continue
-                    n = 0
-                    for w in range(words):
-                        n += popcount(bits_a[a, i, w] & bits_b[b, j, w])
-                    expected = count_a[a, i] * count_b[b, j] / samples
-                    if n <= expected:
-                        continue
-                    apart = logarithm[n] + logarithm[samples]
-                    apart -= logarithm[count_a[a, i]] + logarithm[count_b[b, j]]
-                    g = 2.0 * (n * apart - n + expected)
-                    if g > one:
-                        one, two, three = g, one, two
-                    elif g > two:
-                        two, three = g, two
-                    elif g > three:
-                        three = g
-            worth[a, b] = one + two + three
+            worth[a, b] = pair_worth(bits_a[a], count_a[a], bits_b[b], count_b[b], logarithm)
+
+
+@numba.njit(cache=True, nogil=True)
+def pairs_together(bits, later, count, pairs, logarithm, worth):  # type: ignore[no-untyped-def]
+    """How much speaks for some pairs.
+
+    Args:
+        bits, later: uint64 (cameras, BLOCKS, words), of the first and of the second of a pair.
+        count: int64 (cameras, BLOCKS), bits that are set in either.
+        pairs: int64 (pairs, 2).
+        logarithm: see ``pair_worth``.
+        worth: float64 (pairs,), written.
+    """
+    for k in range(pairs.shape[0]):
+        a, b = pairs[k, 0], pairs[k, 1]
+        worth[k] = pair_worth(bits[a], count[a], later[b], count[b], logarithm)
+
+
+def worth_by_delay(bits: Words, count: Ints, pairs: Ints, samples: int, reach: int) -> Array:
+    """How much speaks for pairs if b's clock were later than a's by every number of samples up to ``reach``.
+
+    Args:
+        bits, count: see ``block_bits``.
+        pairs: int64 (pairs, 2).
+        samples: of the footage.
+        reach: samples.
+
+    Returns:
+        float64 (pairs, 2 * reach + 1), from -reach on.
+    """
+    worth = np.zeros((2 * reach + 1, len(pairs)))
+    table = logarithms(samples)
+    for own, delay in zip(worth, range(-reach, reach + 1), strict=True):
+        pairs_together(bits, turned_bits(bits, samples, -delay), count, pairs, table, own)
+    return worth.T
 
 
 def block_bits(views: Sequence[View]) -> tuple[Words, Ints]:

@@ -14,6 +14,8 @@ from sdist_ray.topology.ground_plane.view import Array, Ints
 
 ACROSS = 8
 """Points along each side of a window that are transferred."""
+COARSE = Grid(6, 5)
+"""Windows by which it is judged how much two images share."""
 UNITS = np.diag([UNITS_X, UNITS_Y, 1.0])
 
 
@@ -68,3 +70,9 @@ def shared_windows(homography: Array, grid: Grid) -> WindowPairs:
     a, b = np.nonzero((forth > 0) | (back.T > 0))
     points = ACROSS * ACROSS
     return WindowPairs(a, b, forth[a, b] / points, back[b, a] / points)
+
+
+def shared_share(homography: Array) -> float:
+    """The greater of the shares of two images that lie in the other."""
+    pairs = shared_windows(homography, COARSE)
+    return float(max(pairs.overlap_a.sum(), pairs.overlap_b.sum())) / COARSE.windows

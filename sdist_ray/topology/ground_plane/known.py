@@ -124,6 +124,7 @@ class Known:
             there were; 0 where they were not.
         least, least_closed: the scores that were needed last.
         composed: what closure has tried.
+        late: float64 (cameras,), samples by which clocks are late; none before anything was looked at.
     """
 
     looks: dict[Pair, Look] = field(default_factory=dict)
@@ -135,6 +136,11 @@ class Known:
     least: float = np.inf
     least_closed: float = np.inf
     composed: Composed = field(default_factory=Composed)
+    late: Array = field(default_factory=lambda: np.empty(0))
+
+    def start_again(self, late: Array) -> None:
+        """Clocks are other ones: nothing holds that was looked at."""
+        self.__dict__.update(Known(late=late).__dict__)
 
     def choose(self, moved: Moved) -> bool:
         """Whether candidates are to be chosen anew; then they are taken to be."""
@@ -198,6 +204,7 @@ class Known:
         return {
             "chosen": np.array(self.chosen, np.int64),
             "chance": self.chance,
+            "late": self.late,
             "least": np.array([self.least, self.least_closed]),
             "candidates": _as_array(self.candidates),
             "placed": _as_array(sorted(self.placed)),
@@ -213,6 +220,7 @@ class Known:
         until, samples = arrays["chosen"].tolist()
         self.chosen, self.chance = (until, samples), arrays["chance"]
         self.least, self.least_closed = arrays["least"].tolist()
+        self.late = arrays["late"]
         self.candidates = _as_pairs(arrays["candidates"])
         self.placed, self.closed = set(_as_pairs(arrays["placed"])), set(_as_pairs(arrays["closed"]))
         figures = [arrays[f"fit.{name}"].tolist() for name in Fit._fields[1:]]

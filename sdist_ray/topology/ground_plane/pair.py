@@ -13,18 +13,21 @@ from sdist_ray.topology.ground_plane.homography import ONE, put
 from sdist_ray.topology.ground_plane.hypotheses import draw, likely_pairs
 from sdist_ray.topology.ground_plane.refine import (
     collect,
+    delay_of,
     make_work,
     refine_once,
     score_both,
 )
-from sdist_ray.topology.ground_plane.view import View, Worth
+from sdist_ray.topology.ground_plane.view import SAMPLE_S, Array, View, Worth
 
-NOISES = (0.12, 0.2, 0.35, 0.6)
+NOISES = (0.07, 0.12, 0.2, 0.35, 0.6)
 """Radii that are tried, units of noise."""
 NARROWING = (0.9, 0.6, 0.35)
 REFINED = 60
 FINALS = 4
 """Every rough homography is refined with these radii on so many tracklets, and so many of them on all."""
+DELAYED, DELAYED_LEAST = 1.5, 0.2
+"""Matches that say something of clocks may be so many times the noise's radius off, and so much more."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Fit(NamedTuple):
         judged: visits that could have been.
         pairs: of tracklets that moved at the same time.
         tested: hypotheses that were scored.
+        delay: samples by which b's clock is later than a's.
     """
 
     homography: npt.NDArray[np.float64]
@@ -60,6 +64,12 @@ class Fit(NamedTuple):
     judged: float
     pairs: int
     tested: int
+    delay: float = 0.0
+
+    @property
+    def offset_s(self) -> float:
+        """Seconds by which b's clock is later than a's."""
+        return SAMPLE_S * self.delay
 
 
 FREEDOM = 8.0
@@ -99,7 +109,7 @@ def polish(rough, a, b, worth_a, worth_b, widest, homography, result, work):  # 
             result[0], result[1] = value, radius
             result[3], result[4] = out[0, 2] + out[1, 2], out[0, 1] + out[1, 1]
     if better:
-        count, squares = collect(homography, a, b, result[1], ONE, work[0], work[1], work[2])
+        count, squares = collect(homography, a, b, result[1], ONE, 0.0, work)
         result[2] = np.sqrt(squares / max(count, 1))
     return better
 
@@ -136,15 +146,23 @@ def fit_pair(
     homography, result, work = np.zeros((3, 3)), np.zeros(5), make_work()
     for k in np.argsort(-refine_all(found, a, b, *worth, work), kind="stable")[:FINALS]:
         polish(found[k], a, b, *worth, 0.0, homography, result, work)
+    return _fit(a, b, homography, result, work, len(pairs), tested)
+
+
+def _fit(
+    a: View, b: View, homography: Array, result: Array, work: tuple[Array, ...], pairs: int, tested: int
+) -> Fit:
     score, radius, error, met, judged = (float(value) for value in result)
-    return Fit(homography, score, radius, error, met, judged, len(pairs), tested)
+    delay = 0.0
+    if score > 0:
+        delay = float(delay_of(homography, a, b, DELAYED * radius + DELAYED_LEAST, work))
+    return Fit(homography, score, radius, error, met, judged, pairs, tested, delay)
 
 
 def fit_composed(
     rough: npt.NDArray[np.float64], a: View, b: View, worth: tuple[Worth, Worth], widest: float = 1.2
 ) -> Fit:
     """Refine and score a homography that is known roughly."""
-    homography, result = np.zeros((3, 3)), np.zeros(5)
-    polish(rough, a, b, *worth, widest, homography, result, make_work())
-    score, radius, error, met, judged = (float(value) for value in result)
-    return Fit(homography, score, radius, error, met, judged, 0, 1)
+    homography, result, work = np.zeros((3, 3)), np.zeros(5), make_work()
+    polish(rough, a, b, *worth, widest, homography, result, work)
+    return _fit(a, b, homography, result, work, 0, 1)

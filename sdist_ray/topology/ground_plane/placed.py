@@ -48,11 +48,14 @@ class Placed:
         for (a, b), fit in plane.fits.items():
             pair = place[a], place[b]
             if pair[0] > pair[1]:
-                pair, fit = pair[::-1], fit._replace(homography=inverse(fit.homography))
+                pair, fit = pair[::-1], fit._replace(homography=inverse(fit.homography), delay=-fit.delay)
             fits[pair], score[pair] = fit, plane.score[a, b]
         ids = tuple(cameras[number] for number in order)
         shared = {pair: shared_windows(fit.homography, grid) for pair, fit in fits.items()}
-        return cls(ids, replace(plane, fits=fits, score=score), shared, seconds, footage_s)
+        # Before the first footage nothing is known of clocks.
+        late = plane.late[order] if len(plane.late) else np.zeros(len(order))
+        learnt = replace(plane, fits=fits, score=score, late=late)
+        return cls(ids, learnt, shared, seconds, footage_s)
 
     def entry(self) -> dict[str, Any]:
         """For summary.json."""
@@ -65,7 +68,9 @@ class Placed:
             "threshold": plane.threshold if known else None,
             "pairs_placed": len(plane.fits),
             "pairs_closed": plane.closed,
+            "pairs_implied": plane.implied,
             "compositions": plane.composed,
+            "clocks_late_s": plane.clocks_late_s(self.cameras),
             "footage_s": self.footage_s,
             "seconds": self.seconds,
         }
@@ -90,6 +95,7 @@ class Placed:
             components(len(cameras), a, b),
             np.array([in_fractions(fit.homography).ravel() for fit in fits]).reshape(-1, 9),
             np.array([fit.error / UNITS_X for fit in fits], np.float64),
+            np.array([fit.offset_s for fit in fits], np.float64),
         )
 
     def agreeing(self, links: Links) -> Links:
