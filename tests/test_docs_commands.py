@@ -151,8 +151,14 @@ def same(command):
 def used_later(command, page):
     """Whether another command of the page reads what this one leaves."""
     output = [word.partition("=")[2] for word in words_of(command)[1] if word.startswith("output=")]
-    others = [other for block in blocks(page) for other in block.commands if other != command]
-    return any(output[0] in other for other in others) if output else False
+    read = [
+        word.partition("=")[2] or word
+        for block in blocks(page)
+        for other in block.commands
+        for word in words_of(other)[1]
+        if not word.startswith("output=")
+    ]
+    return bool(output) and any(f"{value}/".startswith(f"{output[0]}/") for value in read)
 
 
 def run(command, where, monkeypatch):
