@@ -80,7 +80,10 @@ def rules_table(runs: Runs) -> str:
         f"| | {' | '.join(f'{name} > {rule}' for name, rule in shown)} |",
         "|---" * (1 + len(shown)) + "|",
     ]
-    for case, those in cases(runs).items():
+    for case, all_seeds in cases(runs).items():
+        those = [run for run in all_seeds if "rules" in run["estimators"]["bayes"]["cameras"]]
+        if not those:
+            continue
         points = [
             np.mean([run["estimators"][name]["cameras"]["rules"][rule] for run in those], axis=0)
             for name, rule in shown

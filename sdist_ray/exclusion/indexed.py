@@ -45,6 +45,11 @@ class IndexedStore:
         self._roles = np.zeros(len(cameras), dtype=np.uint8)
         self._roles[self._row_camera] |= ROW
         self._roles[self._column_camera] |= COLUMN
+        # A tile of cameras against themselves has the pairs' numbers already.
+        in_order = np.arange(len(cameras))
+        self._numbered = np.array_equal(self._row_camera, in_order) and np.array_equal(
+            self._column_camera, in_order
+        )
         self.evidence = Evidence(padding, len(cameras), self._row_camera, self._column_camera, recent)
         self._known: Known | None = None
         self._regions: Regions | None = None
@@ -106,6 +111,8 @@ class IndexedStore:
 
     def _in_tile(self, found: Pairs) -> Pairs:
         """Pairs in the tile's own numbers, the row's camera being one of its rows."""
+        if self._numbered:
+            return found
         w = self._windows
         assert found.agreements_back is not None
         assert found.opportunities_back is not None

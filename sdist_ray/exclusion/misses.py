@@ -34,7 +34,7 @@ PLANES = 32
 AHEAD = 24
 """How long before its turn a row is fetched: rows lie anywhere in memory."""
 START, LENGTH, WORD, PRESET, MASK, ALIVE = range(6)
-"""What is known of rows that are counted together, see _count_together."""
+"""What is known of rows that are counted together, see count_together."""
 
 
 @numba.njit(inline="always", nogil=True)
@@ -51,7 +51,7 @@ def _digit(preset, digit):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, boundscheck=False)
-def _count_together(ticks, padded, rows, spare, planes):  # type: ignore[no-untyped-def]
+def count_together(ticks, padded, rows, spare, planes):  # type: ignore[no-untyped-def]
     """Misses of eight rows, each against the windows of a word, until none of them can pass.
 
     Vertical counters of misses, four digits in registers and the others in memory, are preset so that they
@@ -188,7 +188,7 @@ def check_forth(  # type: ignore[no-untyped-def]
         for unused in range(lane + 1, VECTOR_WORDS):
             rows[:, unused] = 0
             spares[unused] = 0
-        digits = _count_together(ticks, padded, rows, spares, planes)
+        digits = count_together(ticks, padded, rows, spares, planes)
         for k in range(lane + 1):
             alive = rows[ALIVE, k]
             if alive == 0:
@@ -260,7 +260,7 @@ def check_back(  # type: ignore[no-untyped-def]
         for unused in range(lanes, VECTOR_WORDS):
             rows[:, unused] = 0
             spares[unused] = 0
-        digits = _count_together(ticks, padded, rows, spares, planes)
+        digits = count_together(ticks, padded, rows, spares, planes)
         for lane in range(lanes):
             j = np.int64(column[pairs[first[lane]]])
             opportunities = _opportunities(ticks, starts[j], starts[j + 1], known, gaps)

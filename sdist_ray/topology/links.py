@@ -99,22 +99,24 @@ def directed_links(
         found = tile.follow(criterion, threads)
     else:
         found = tile.pairs(criterion.least(tile.store.most_opportunities()), threads, mutual=True)
-    rows, columns = (
-        np.array([place.get(camera, -1) for camera in cameras], np.int64)
-        for cameras in (tile.rows, tile.columns)
-    )
-    named = (rows[found.row // windows] >= 0) & (columns[found.column // windows] >= 0)
+    rows, columns = (_places(cameras, place, windows) for cameras in (tile.rows, tile.columns))
+    row, column = rows[found.row], columns[found.column]
+    named = (row >= 0) & (column >= 0)
     if not named.all():
         # Of cameras that joined while they were asked for.
-        found = found.where(named)
-    row = rows[found.row // windows] * windows + found.row % windows
-    column = columns[found.column // windows] * windows + found.column % windows
+        found, row, column = found.where(named), row[named], column[named]
     n, o = found.agreements, found.opportunities
     forth = DirectedLinks(row, column, criterion.bound(n, o), n, o)
     if found.agreements_back is None or found.opportunities_back is None:
         return forth
     n, o = found.agreements_back, found.opportunities_back
     return join_directed([forth, DirectedLinks(column, row, criterion.bound(n, o), n, o)])
+
+
+def _places(cameras: Sequence[str], place: Mapping[str, int], windows: int) -> npt.NDArray[np.int64]:
+    """Windows of the network, by windows of a tile's cameras; negative where the network has them not."""
+    first = np.array([place.get(camera, -1) for camera in cameras], np.int64) * windows
+    return (first[:, None] + np.arange(windows)).reshape(-1)
 
 
 def numbers_of(network: Sequence[str]) -> dict[str, int]:

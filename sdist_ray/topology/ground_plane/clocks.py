@@ -17,8 +17,10 @@ ROUNDS = 20
 DOUBT = 0.2
 """Samples from which what a pair says is doubted."""
 
-LEAST_LATE, LEAST_ALONE = 0.2, 1.0
-"""Samples from which a clock is corrected, and where one pair alone speaks for it."""
+SURE = 400.0
+LEAST_LATE, LEAST_UNSURE = 0.2, 1.0
+"""Samples from which a clock is corrected: where pairs that are worth SURE together speak for it, and
+elsewhere: where few people walk along one line, a homography can do what a delay does."""
 
 
 def retimed(view: View, late: float) -> View:
@@ -91,6 +93,8 @@ def corrected(late: Array, delays: Mapping[Pair, float], weights: Mapping[Pair, 
         delays, weights: see ``clocks_of``.
     """
     now = clocks_of(len(late), delays, weights)
-    pairs = np.bincount(np.array(sorted(delays), np.int64).ravel(), minlength=len(late))
-    least = np.where(pairs > 1, LEAST_LATE, LEAST_ALONE)
+    worth = np.zeros(len(late))
+    for pair in delays:
+        worth[list(pair)] += weights[pair]
+    least = np.where(worth >= SURE, LEAST_LATE, LEAST_UNSURE)
     return np.where(np.abs(now - late) < least, late, now)

@@ -13,7 +13,7 @@ from sdist_ray.topology.ground_plane.view import Array, View, view_of
 TAIL = 0.08
 LEAST_TAIL = 10
 """The share of the null that is its tail, and how many scores at least."""
-LEAST, LEAST_COMPOSED = 10.0, 2.0
+LEAST, LEAST_COMPOSED = 30.0, 2.0
 """No pair is accepted on less, however quiet the null is: what was searched; what was composed and had no
 freedom to fit."""
 
