@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -81,7 +82,9 @@ def check_hydra(words, where, monkeypatch):
     # Of a sweep the first value.
     settings = [re.sub(r"(=[^,\[]*),.*", r"\1", word) for word in settings]
     monkeypatch.setattr(sys, "argv", [name, *settings, "--cfg", "job"])
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    with contextlib.redirect_stdout(io.StringIO()) as said, warnings.catch_warnings():
+        # Another experiment may have imported it.
+        warnings.simplefilter("ignore", RuntimeWarning)
         runpy.run_module(name, run_name="__main__")
     assert said.getvalue(), where
 
@@ -148,8 +151,14 @@ def same(command):
 def used_later(command, page):
     """Whether another command of the page reads what this one leaves."""
     output = [word.partition("=")[2] for word in words_of(command)[1] if word.startswith("output=")]
-    others = [other for block in blocks(page) for other in block.commands if other != command]
-    return any(output[0] in other for other in others) if output else False
+    read = [
+        word.partition("=")[2] or word
+        for block in blocks(page)
+        for other in block.commands
+        for word in words_of(other)[1]
+        if not word.startswith("output=")
+    ]
+    return bool(output) and any(f"{value}/".startswith(f"{output[0]}/") for value in read)
 
 
 def run(command, where, monkeypatch):
@@ -183,17 +192,22 @@ def lacking(words):
     return any(value.startswith("runs/") and not Path(value).exists() for value in values)
 
 
-def test_what_is_not_run_would_be_taken():
+def test_what_is_not_run_would_be_taken(monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     for block in BLOCKS:
-        if "not run" in block.notes or "run" in block.notes:
-            for command in block.commands:
-                _, words = words_of(command)
-                if words[0] == "sdist-ray":
-                    check_settings(words, str(block))
-                elif (
-                    words[0].startswith("python") and "-m" in words and words[words.index("-m") + 1] != "venv"
-                ):
-                    check_module(words, str(block))
+        for command in block.commands:
+            _, words = words_of(command)
+            submitted = words[:3] == ["ray", "job", "submit"] and "--" in words
+            if submitted:
+                words = words[words.index("--") + 1 :]
+                if words[:3] == ["python", "-m", "sdist_ray"]:
+                    words = ["sdist-ray", *words[3:]]
+            if measures(words):
+                check_module(words, str(block))
+                if "import hydra" in Path(find_spec(words[2]).origin).read_text():
+                    check_hydra(words, str(block), monkeypatch)
+            elif words[0] == "sdist-ray" and (submitted or {"not run", "run"} & set(block.notes)):
+                check_settings(words, str(block))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

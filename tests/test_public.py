@@ -63,6 +63,17 @@ def test_benchmark_pages_have_the_figures_of_the_json():
         assert f"({name}.md)" in made["benchmarks/index.md"]
 
 
+def test_lists_are_as_deep_as_python_markdown_wants_them():
+    text = "- one\n\n  | a |\n  |---|\n\n      code\n- two\n  goes on\n- three\n\n1. a\n\n   b\n\nend\n  x"
+    right = (
+        "- one\n\n    | a |\n    |---|\n\n        code\n\n- two\n    goes on\n- three\n\n"
+        "1. a\n\n    b\n\nend\n  x\n"
+    )
+    assert pages.for_site(text, ROOT / "README.md") == right
+    linked = pages.for_site("- a\n\n  [b](docs/stores.md)", ROOT / "README.md")
+    assert linked == "- a\n\n    [b](stores.md)\n"
+
+
 @pytest.mark.parametrize(("value", "shown"), [
     (None, "–"), (True, "yes"), (12, "12"), (1234567, "1 234 567"), (0.123456, "0.1235"), (4321.5, "4 322"),
     ([1.0, 2.5], "1, 2.5"), (list(range(9)), "9 of 0 to 8"), ("a|b", r"a\|b"),

@@ -6,7 +6,7 @@ import ast
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ ELSEWHERE = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "CONTRIBUT
              "SECURITY.md": "security.md"}  # fmt: skip
 """Pages at the repository's root, by what they are on the site."""
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
+ENTRY = re.compile(r"(?:[-*]|\d\.) ")
 CODE = re.compile(r"`[^`]+`")
 MOST_OPEN = 12
 """Rows of a table that is shown at once; longer ones are folded."""
@@ -80,7 +81,29 @@ def for_site(markdown: str, source: Path) -> str:
             if line.lstrip().startswith("|"):
                 line = CODE.sub(lambda code: code.group().replace(r"\|", "|"), line)
         lines.append(line)
-    return "\n".join(lines) + "\n"
+    return "\n".join(_deeper_lists(lines)) + "\n"
+
+
+def _deeper_lists(lines: Iterable[str]) -> Iterator[str]:
+    """What belongs to a list's entry by two spaces, or by three under a number, does so by four.
+
+    And an entry of more than one paragraph ends with an empty line.
+    """
+    width, blank, parts = 0, True, False
+    for line in lines:
+        entry = ENTRY.match(line)
+        if entry:
+            if width and parts and not blank:
+                yield ""
+            width, parts = len(entry.group()), False
+        elif width and line.strip():
+            if line.startswith(" " * width):
+                parts |= blank
+                line = " " * (4 - width) + line
+            elif blank:
+                width = 0
+        blank = not line.strip()
+        yield line
 
 
 def benchmark_pages() -> dict[str, str]:
