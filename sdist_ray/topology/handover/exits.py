@@ -149,6 +149,8 @@ class ExitTally:
         """The network has more cameras from the next range on."""
         more = (cameras - self.cameras) * self._grid.windows
         self._finder.grow(cameras)
+        if cameras > MOST_CAMERAS:
+            self._successions = None
         if self._successions is not None:
             self._successions.grow(cameras)
         self._counts = np.pad(self._counts, ((0, 0), (0, more)))
