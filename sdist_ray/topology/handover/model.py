@@ -46,7 +46,8 @@ class Handover:
     """Answers where a target that left is seen next.
 
     Build it with ``sdist_ray.report.handover_run.read_handover`` from a run's folder, or with
-    ``sdist_ray.topology.handover.build.build_handover`` from arrays. An answer takes a few milliseconds, of 1000 cameras too.
+    ``sdist_ray.topology.handover.build.build_handover`` from arrays. An answer takes a few milliseconds, of
+    1000 cameras too.
 
     Attributes:
         cameras: ids.

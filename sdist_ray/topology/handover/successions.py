@@ -69,6 +69,9 @@ def count_successions(entry_tick, entry_camera, exit_tick, exit_node, edges, cou
 class SuccessionTally:
     """Counts successions, events coming in about the order of time.
 
+    Attributes:
+        counts: int32 (nodes, cameras, bins), entries into a camera's view after exits from a zone.
+
     Args:
         cameras: how many there are.
         zone: int64 (windows,), the zone of every window.
@@ -79,7 +82,7 @@ class SuccessionTally:
         self._zone, self._zones = zone, int(zone.max(initial=0)) + 1
         self._fps = fps
         self._edges = np.round(np.array(EDGES_S) * fps).astype(np.int64)
-        self._counts = np.zeros((cameras * self._zones, cameras, len(EDGES_S) - 1), dtype=np.int32)
+        self.counts = np.zeros((cameras * self._zones, cameras, len(EDGES_S) - 1), dtype=np.int32)
         self._exits: Ints = np.zeros(cameras * self._zones, dtype=np.int64)
         self._entries: Ints = np.zeros(cameras, dtype=np.int64)
         self._waiting: list[tuple[Ints, Ints]] = []
@@ -88,7 +91,7 @@ class SuccessionTally:
     def grow(self, cameras: int) -> None:
         """The network has more cameras."""
         more = cameras - len(self._entries)
-        self._counts = np.pad(self._counts, ((0, more * self._zones), (0, more), (0, 0)))
+        self.counts = np.pad(self.counts, ((0, more * self._zones), (0, more), (0, 0)))
         self._exits = np.pad(self._exits, (0, more * self._zones))
         self._entries = np.pad(self._entries, (0, more))
 
@@ -111,7 +114,7 @@ class SuccessionTally:
         ready = entries - self._edges[0] <= until
         order = np.argsort(entries[ready], kind="stable")
         count_successions(
-            entries[ready][order], cameras[ready][order], tick, nodes, self._edges, self._counts
+            entries[ready][order], cameras[ready][order], tick, nodes, self._edges, self.counts
         )  # fmt: skip
         np.add.at(self._entries, cameras[ready], 1)
         self._waiting = [(entries[~ready], cameras[~ready])]
@@ -121,8 +124,8 @@ class SuccessionTally:
     def found(self, ticks: int) -> Successions:
         """What is known, of ``ticks`` that were watched."""
         width = np.diff(self._edges)
-        source, target = np.nonzero(self._counts.sum(axis=2) >= LEAST)
-        counted = self._counts[source, target].astype(np.float64)
+        source, target = np.nonzero(self.counts.sum(axis=2) >= LEAST)
+        counted = self.counts[source, target].astype(np.float64)
         exits = self._exits[source].astype(np.float64)
         expected = (exits * self._entries[target] / max(ticks, 1))[:, None] * width
         more = np.maximum(counted - expected, 0.0)
