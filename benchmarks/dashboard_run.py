@@ -107,6 +107,7 @@ def _links(ids: list[str], place: np.ndarray, pairs: np.ndarray, rng: np.random.
     return Links(
         tuple(ids), COLUMNS * ROWS, a, wa, b, wb, score[0][first], score[1][first],
         chances[0][first], chances[1][first], excluded[0][first], excluded[1][first],
+        np.full(len(first), np.nan),
     )  # fmt: skip
 
 

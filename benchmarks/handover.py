@@ -31,7 +31,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.machine import machine
-from benchmarks.transit import CLOCK, GRID, learner_of, learnt_links, overlapping, ranges_of
+from benchmarks.transit_runs import CLOCK, GRID, learner_of, learnt_links, overlapping, ranges_of
 from sdist_ray.occupancy.sparse import SparseRange
 from sdist_ray.simulation.site import Site, SiteSpec, Walk, make_site, walk
 from sdist_ray.simulation.truth_handovers import TrueHandovers, true_handovers

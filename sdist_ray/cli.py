@@ -35,6 +35,8 @@ usage: sdist-ray COMMAND [key=value ...]
 
   topology    video or a recording in, the activity topology out; simulates a site if given nothing
   distancing  video in; who was too close to whom, annotated video, and the view from above
+  track       who is who in the whole network: one number for one person, across views and gaps
+  follow      a video of one person through the network, from whichever camera sees them best
   record      video in, an occupancy recording out
   simulate    a site with people and cameras: videos, recording, ground truth; or a city without video
   evaluate    a topology against ground truth

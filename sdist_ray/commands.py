@@ -16,11 +16,14 @@ from sdist_ray.settings import (
 from sdist_ray.settings_cameras import AddJob, CalibrateJob, ListJob, MembersJob
 from sdist_ray.settings_distancing import DistancingJob
 from sdist_ray.settings_serve import ServeJob
+from sdist_ray.settings_tracking import FollowJob, TrackJob
 from sdist_ray.settings_uses import AdviseJob, HandoverJob
 
 COMMANDS: dict[str, Any] = {
     "topology": TopologyJob,
     "distancing": DistancingJob,
+    "track": TrackJob,
+    "follow": FollowJob,
     "record": RecordJob,
     "simulate": SimulateJob,
     "evaluate": EvaluateJob,
@@ -39,6 +42,8 @@ COMMANDS: dict[str, Any] = {
 }
 POSITIONAL: dict[str, tuple[str, ...]] = {
     "serve": ("run",),
+    "track": ("run",),
+    "follow": ("run",),
     "cameras calibrate": ("image",),
     "cameras list": ("run",),
     "cameras add": ("paths*",),

@@ -10,10 +10,10 @@ from omegaconf import MISSING
 
 from sdist_ray.errors import InputError
 from sdist_ray.exclusion.store import POLICIES
-from sdist_ray.exclusion.tile import STORES
+from sdist_ray.exclusion.tile import STORES, Counting
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.grid import Grid
-from sdist_ray.occupancy.padding import MAX_TOLERANCE
+from sdist_ray.occupancy.padding import MAX_TOLERANCE, Padding
 from sdist_ray.settings_change import ChangeSettings
 from sdist_ray.settings_detector import DetectorSettings, YoloDetectorSettings, require
 from sdist_ray.settings_evidence import check_evidence
@@ -80,6 +80,11 @@ class ExclusionSettings:
         if self.recent_h is None:
             return 0
         return max(1, round(self.recent_h * 3600 * clock.fps / clock.range_ticks))
+
+    def counting(self, grid: Grid, clock: Clock) -> Counting:
+        """How tiles count by these settings."""
+        padding = Padding(grid, clock, self.tolerance)
+        return Counting(padding, self.counters, self.store, self.recent_ranges(clock))
 
 
 @dataclass

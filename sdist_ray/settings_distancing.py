@@ -14,6 +14,7 @@ from sdist_ray.errors import InputError
 from sdist_ray.settings import RUNTIMES, SourceSettings
 from sdist_ray.settings_detector import DetectorSettings, YoloDetectorSettings, require
 
+UNCALIBRATED = ("out", "pixel")
 PANELS = ("beside", "apart", "none")
 
 
@@ -26,7 +27,8 @@ class DistanceSettings:
     ``continue_score`` or more continue a track, those with the detector's own score begin one. ``fuse`` makes
     what several calibrated cameras see of one person one person; None: where two of them share ground.
     ``topology`` is the folder of a topology run: its edges say which cameras see the same. ``mot`` writes
-    tracks as MOTChallenge text, too.
+    tracks as MOTChallenge text, too. ``uncalibrated`` says what becomes of cameras without a calibration
+    where ``method`` is "auto": they are left "out", or measure by "pixel".
     """
 
     method: str = "auto"
@@ -42,11 +44,13 @@ class DistanceSettings:
     fuse: bool | None = None
     topology: str | None = None
     mot: bool = False
+    uncalibrated: str = "out"
 
     def watch(self, start_score: float) -> WatchSettings:
         """As a camera's watch takes them, checked."""
         require("distancing.method", self.method, self.method in METHODS, METHODS)
         require("distancing.limit_m", self.limit_m, 0 < self.limit_m <= 100, "above 0, at most 100 m")
+        require("distancing.uncalibrated", self.uncalibrated, self.uncalibrated in UNCALIBRATED, UNCALIBRATED)
         if self.limit_px is not None:
             fits = 0 < self.limit_px <= 100_000
             require("distancing.limit_px", self.limit_px, fits, "above 0, in pixels, or null")

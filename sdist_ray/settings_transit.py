@@ -20,7 +20,7 @@ class TransitSettings:
     false_share: float = 0.05
     least: float = 5.0
     events: int = 2000
-    most_cameras: int = 500
+    most_cameras: int = 2000
 
     def check(self) -> None:
         """Raise InputError where a value is out of its range."""

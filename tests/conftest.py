@@ -17,7 +17,7 @@ hypothesis.settings.load_profile("project")
 # Watch cameras for as long as they play: one after the other. The first compiles what all others need.
 REAL_TIME = (
     "test_warm.py", "test_networks.py", "test_live_ray.py", "test_live_elastic.py", "test_live_faults.py",
-    "test_live_plans.py", "test_rtsp.py",
+    "test_live_plans.py", "test_rtsp.py", "test_ground_plane_live.py",
 )  # fmt: skip
 
 # Ray's workers would stand back behind all else that is tested at the same time.

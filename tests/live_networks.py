@@ -18,6 +18,7 @@ from sdist_ray.runtime.live.feed import LiveFeed
 from sdist_ray.runtime.live.local import LocalLiveRuntime
 from sdist_ray.runtime.live.pipeline import LivePipeline
 from sdist_ray.runtime.network import Tally
+from sdist_ray.runtime.screens import Asked
 from tests import networks
 from tests.live import until
 
@@ -196,7 +197,7 @@ class World:
         self.begin()
 
     def directed_links(self, *arguments):
-        return self.pipeline.directed_links(*arguments)
+        return self.pipeline.directed_links(Asked(*arguments))
 
     def counted_rows(self):
         return Rows.concatenate(self.written)

@@ -80,6 +80,25 @@ def sampled(tick, x, y, track, tracks, step, half):
     return result
 
 
+def cut_legs(offset, place):
+    """The number of every place's leg, all places held against the line."""
+    legs, number = [], -1
+    for k in range(len(offset) - 1):
+        way = place[offset[k] : offset[k + 1]].tolist()
+        number, start = number + 1, 0
+        for at in range(len(way)):
+            ends = np.array(way[start]), np.array(way[at])
+            along = ends[1] - ends[0]
+            for between in range(start + 1, at):
+                off = np.array(way[between]) - ends[0]
+                share = min(max(off @ along / (along @ along), 0), 1) if along.any() else 0
+                if np.linalg.norm(off - share * along) > 0.4:
+                    number, start = number + 1, at
+                    break
+            legs.append(number)
+    return legs
+
+
 def people_at(view, sample):
     """Places of everybody in a view at a sample, by tracklet."""
     found = []
@@ -122,9 +141,14 @@ def covariance(h, u, v, w):
 def score_one_way(h, a, b, hit, miss, radius, every, stride):
     """Score, visits judged, visits met, samples with a hit."""
     score, judged, met, all_hits = 0.0, 0.0, 0.0, 0.0
-    for k in range(0, len(a.first), stride):
+    legs = [
+        (k, [at for at in range(a.offset[k], a.offset[k + 1]) if a.leg[at] == leg])
+        for k in range(0, len(a.first), stride)
+        for leg in sorted(set(a.leg[a.offset[k] : a.offset[k + 1]].tolist()))
+    ]
+    for k, leg in legs:
         total, count, hits = 0.0, 0, 0
-        for at in range(a.offset[k], a.offset[k + 1]):
+        for at in leg:
             s = a.first[k] + at - a.offset[k]
             if s % every:
                 continue

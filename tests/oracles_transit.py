@@ -74,19 +74,19 @@ def first_of_parties(
 
 
 def lag_counts(
-    exits: list[tuple[int, int]],
+    exits: list[int],
     entries: list[tuple[int, int]],
-    shape: tuple[int, int, int],
+    shape: tuple[int, int],
     first: int,
     width: int,
 ) -> np.ndarray:
-    """Entries after exits by zone, node and lag."""
-    counts = np.zeros(shape, dtype=np.int32)
-    for left, zone in exits:
+    """Entries after exits by lag and node."""
+    counts = np.zeros(shape, dtype=np.float32)
+    for left in exits:
         for came, node in entries:
             lag = came - left - first
-            if 0 <= lag < shape[2] * width:
-                counts[zone, node, lag // width] += 1
+            if 0 <= lag < shape[0] * width:
+                counts[lag // width, node] += 1
     return counts
 
 

@@ -16,6 +16,7 @@ FLOORS = {
     "settings_evidence": 3, "settings_transit": 3, "settings_ground_plane": 3, "settings_change": 3,
     "settings": 3,
     "settings_distancing": 4, "settings_cameras": 4, "settings_serve": 4, "settings_uses": 4,
+    "tracking": 5, "settings_tracking": 5,
     "commands": 7,
     "partition": 4, "distancing": 4,
     "coordinator": 5, "report": 5,
@@ -23,7 +24,7 @@ FLOORS = {
 }  # fmt: skip
 # Video and detection read a camera's own description; cameras know only the grid.
 SIDEWAYS = {("video", "cameras"), ("detection", "cameras")}
-PURE = ("occupancy", "exclusion", "topology", "partition", "distancing", "coordinator")
+PURE = ("occupancy", "exclusion", "topology", "partition", "distancing", "tracking", "coordinator")
 HEAVY = {"ray", "cv2", "hydra", "omegaconf", "pyarrow"}
 
 

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from sdist_ray.occupancy.block import Clock, OccupancyRange
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import Padding
-from sdist_ray.occupancy.rates import DAY_S, SLOTS, VISIT_GAP_S, RateCounter, Slots
+from sdist_ray.occupancy.rates import VISIT_GAP_S, RateCounter, Rates
+from sdist_ray.occupancy.slots import DAY_S, SLOTS, Slots
 from sdist_ray.occupancy.sparse import SparseRange
 from sdist_ray.topology.estimators import ESTIMATORS, PairEvidence, corrected, least_agreements
 from sdist_ray.topology.evidence import NetworkEvidence
 from sdist_ray.topology.null import shift_ranges
+from sdist_ray.topology.screening import BINS, Screening, bins_of
 from sdist_ray.topology.significance import chance, chance_both_ways, confidence
 from tests import oracles_evidence as oracles
 
@@ -79,6 +81,11 @@ def test_rates_equal_the_oracle(seed, grid, ticks, tolerance, grown):
     assert (rates.countable.sum(axis=0) == known).all()
     # Asked again, and gone on, it is the same.
     assert (counter.rates().padded == rates.padded).all()
+
+
+def test_before_the_first_range_there_are_rates_of_nothing():
+    rates = RateCounter(3, Padding(Grid(4, 3), Clock(), 3)).rates()
+    assert [rates.visits.shape, rates.occupied.shape, rates.padded.shape] == [(3, 12), (0, 3, 12), (0, 3, 12)]
 
 
 @pytest.mark.parametrize("fps", [10.0, 2.0, 12.5])
@@ -165,6 +172,23 @@ def test_confidence_is_that_of_benjamini_and_hochberg(seed, count, more, rate):
     # What lies on the border depends on how numbers are rounded.
     clear = np.abs(1 - confidence(p, count + more) - rate) > 1e-12
     assert (found == (p <= limit))[clear].all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(0, 500), st.sampled_from([0.01, 0.05, 0.3]))
+def test_what_is_gathered_by_directed_p_values_has_every_link(seed, count, more, rate):
+    rng = np.random.default_rng(seed)
+    forth, back = 10.0 ** -rng.exponential(rng.choice([1, 4, 70]), (2, count))
+    alone = 10.0 ** -rng.exponential(2, rng.integers(0, 20))
+    p = chance_both_ways(forth, back)
+    limit = oracles.benjamini_hochberg(p.tolist(), count + more, rate)
+    # So many pairs of one window of each of two cameras: one sees as much as all pairs are.
+    rates = Rates.none(2, count + more)
+    rates.visits[0], rates.visits[1, 0] = 1, 1
+    screening = Screening("corrected", 0.0, rate, rates)
+    bins = bins_of(np.concatenate([forth, back, alone]))
+    last = screening.last_bin(np.bincount(bins, minlength=BINS))
+    found = p <= limit
+    assert (bins_of(np.maximum(forth, back))[found] <= last).all()
 
 
 def test_corrected_agreement_by_hand():

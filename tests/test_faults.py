@@ -9,12 +9,15 @@ import pytest
 from sdist_ray.cameras.camera import Camera
 from sdist_ray.coordinator.events import ShardLost, WorkerLost
 from sdist_ray.errors import InputError
+from sdist_ray.occupancy.rates import Rates
 from sdist_ray.runtime.base import Keeping
 from sdist_ray.runtime.hosts import ShardHost, WorkerHost
 from sdist_ray.runtime.local import LocalNetwork, LocalRuntime
 from sdist_ray.runtime.network import Tally
 from sdist_ray.runtime.pipeline import Pipeline
+from sdist_ray.runtime.screens import Asked
 from sdist_ray.runtime.snapshots import SnapshotFolder
+from sdist_ray.topology.screening import Screening
 from tests import networks
 
 CAMERAS, RANGES = 5, 200
@@ -81,7 +84,7 @@ class FlakyNetwork:
                 self.pipeline = Pipeline(*self.parts)
 
     def directed_links(self, *arguments):
-        return self.ask("directed_links", *arguments)
+        return self.ask("directed_links", Asked(*arguments))
 
 
 def undisturbed(recording, counting, shards=2):
@@ -138,6 +141,27 @@ def test_what_is_lost_when_all_is_counted_is_made_anew_for_the_links(recording, 
     runtime.directed_links = once
     check_same(network, undisturbed(recording, counting))
     assert lost
+
+
+def test_a_shard_that_is_lost_while_pairs_are_judged_is_asked_again(recording, tmp_path):
+    counting = networks.counting()
+    runtime = Flaky(1, 0, networks.feeds(recording, CAMERAS), counting, 2, None)
+    network = FlakyNetwork(runtime, counting, Keeping(tmp_path / "journal.arrow"))
+    network.ask("run")
+    windows, names = networks.spec(CAMERAS).grid.windows, networks.spec(CAMERAS).cameras
+    screening = Screening("corrected", 0.1, None, Rates.none(len(names), windows))
+    asked = Asked(names, "corrected", 0.1, screening=screening)
+    expected = [part.row.tolist() for part in network.ask("directed_links", asked)]
+    screen, screened, lost = runtime.screen, runtime.screened, []
+
+    def lose(answers):
+        lost.append(runtime.kill("shard"))
+        return [None if ShardLost(number) in lost[-1] else answer for number, answer in enumerate(answers)]
+
+    runtime.screen = lambda *asked: screen(*asked) if lost else lose(screen(*asked))
+    runtime.screened = lambda last: screened(last) if len(lost) > 1 else lose(screened(last))
+    assert [part.row.tolist() for part in network.ask("directed_links", asked)] == expected
+    assert len(lost) == 2
 
 
 def test_a_loss_that_nothing_can_make_good_ends_in_one_line(recording):

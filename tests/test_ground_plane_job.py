@@ -47,7 +47,8 @@ def test_edges_are_those_that_geometry_accepts(recorded, run):
         assert shared.get((edge["camera_a"], edge["camera_b"]), 0) > 0
         assert edge["kind"] == "overlap"
         assert len(edge["homography"]) == 9
-        assert 0 < edge["homography_error"] < 0.05
+        assert 0 <= edge["homography_error"] < 0.05
+        assert abs(edge["clock_offset_s"]) < 0.2
     summary = json.loads((run / "summary.json").read_text())
     assert summary["ground_plane"]["pairs_placed"] == len(edges) == summary["topology"]["edges"]
 
@@ -62,6 +63,18 @@ def test_links_are_those_that_geometry_does_not_contradict(recorded, run):
     true = pairs(recorded / "truth_links.parquet")
     assert counted <= implied
     assert len(implied & true) > 0.8 * len(implied)
+
+
+def test_evaluate_tells_what_geometry_is_worth(recorded, run, tmp_path):
+    truth = f"truth={recorded}/truth_links.parquet"
+    assert main(["evaluate", f"run={run}", truth, f"output={tmp_path}"]) == 0
+    result = json.loads((tmp_path / "evaluation.json").read_text())
+    quality = result["ground_plane"]
+    assert quality["cameras"] == result["cameras"]
+    assert quality["share_any_ground"] == 1
+    assert quality["windows"]["precision"] > 0.8
+    assert quality["windows"]["recall"] > result["windows"]["recall"]
+    assert 0.8 < quality["ranked_windows"]["average_precision"] <= 1
 
 
 def test_it_is_the_same_on_ray(recorded, run, tmp_path):
@@ -86,7 +99,7 @@ def test_without_foot_points_edges_are_those_of_the_counts(recorded, tmp_path, c
     assert json.loads((folder / "summary.json").read_text())["ground_plane"] is None
 
 
-@pytest.mark.parametrize("wrong", ["partners=0", "rate=1", "rate=0", "minutes=0", "seed=-1"])
+@pytest.mark.parametrize("wrong", ["partners=0", "rate=1", "rate=0", "minutes=0", "seed=-1", "clock_s=11"])
 def test_settings_out_of_range_are_refused(recorded, tmp_path, capsys, wrong):
     arguments = ["source=recording", f"source.path={recorded}/occupancy.parquet", f"output={tmp_path}"]
     assert main(["topology", *arguments, f"topology.ground_plane.{wrong}"]) == 2

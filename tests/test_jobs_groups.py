@@ -15,7 +15,7 @@ from tests.test_jobs import refused, topology
 CAMERAS = 6
 NAMES = networks.names(CAMERAS)
 GROUPS = {"c00": "x", "c01": "x", "c02": "y", "c03": "y", "c05": "x"}
-COMMON = ("exclusion.range_s=0.4", "topology.estimator=raw", "topology.threshold=0.3")
+COMMON = ("exclusion.range_s=0.4", "topology.estimator=corrected", "topology.threshold=0.05")
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import numpy as np
 from sdist_ray.cameras.camera import Camera
 from sdist_ray.errors import InputError
 from sdist_ray.jobs import live as jobs_live
+from sdist_ray.jobs import live_inputs
 from sdist_ray.runtime.health import NetworkHealth
 from sdist_ray.settings_live import LiveSettings
 
@@ -54,9 +55,9 @@ def test_files_of_different_lengths_loop_together(tmp_path):
         writer.release()
     (tmp_path / "broken.avi").write_bytes(b"no video")
     files = [Camera(name, str(tmp_path / f"{name}.avi")) for name in ("broken", "long", "short")]
-    found = jobs_live.playing(files, LiveSettings(), 1000.0)
+    found = live_inputs.playing(files, LiveSettings(), 1000.0)
     assert [camera.replay.period_s for camera in found] == [5.0] * 3
     assert all(
-        c.replay.period_s is None for c in jobs_live.playing(files[1:], LiveSettings(loop=False), 1000.0)
+        c.replay.period_s is None for c in live_inputs.playing(files[1:], LiveSettings(loop=False), 1000.0)
     )
-    assert jobs_live.playing(files[1:2], LiveSettings(), 1000.0)[0].replay.period_s is None
+    assert live_inputs.playing(files[1:2], LiveSettings(), 1000.0)[0].replay.period_s is None

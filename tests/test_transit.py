@@ -16,6 +16,7 @@ from sdist_ray.topology.transit.events import NEVER, EventFinder, Events
 from sdist_ray.topology.transit.kernels import count_lags, find_peaks, merge_parties, share_entries
 from sdist_ray.topology.transit.learner import TransitLearner
 from sdist_ray.topology.transit.model import chance, passes, transit_times
+from sdist_ray.topology.transit.scan import Peaks
 from sdist_ray.topology.transit.spec import TransitSpec
 from tests import oracles_transit as oracles
 
@@ -105,22 +106,45 @@ def test_parties_equal_the_oracle(seed, hold, reach):
     assert kept.tolist() == oracles.first_of_parties(events, 4, 12, hold, reach)
 
 
-@given(seed=st.integers(0, 2**32 - 1), first=st.integers(0, 20), width=st.integers(1, 5))
-def test_lags_and_peaks_equal_the_oracle(seed, first, width):
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    first=st.integers(0, 20),
+    width=st.integers(1, 5),
+    floor=st.sampled_from([0.0, 1.0, 4.0]),
+)
+def test_lags_and_peaks_equal_the_oracle(seed, first, width, floor):
     rng = np.random.default_rng(seed)
-    exits = sorted(zip(rng.integers(0, 80, 30).tolist(), rng.integers(0, 2, 30).tolist(), strict=True))
-    entries = sorted(zip(rng.integers(0, 80, 30).tolist(), rng.integers(0, 3, 30).tolist(), strict=True))
-    counts = np.zeros((2, 3, 6), np.int32)
-    columns = [np.array(column) for pair in (exits, entries) for column in zip(*pair, strict=True)]
-    count_lags(*columns, first, width, counts)
-    assert np.array_equal(counts, oracles.lag_counts(exits, entries, counts.shape, first, width))
-    expected = rng.random((2, 3)) * 3
-    score, begin, wide = np.empty((2, 3)), np.empty((2, 3), np.int64), np.empty((2, 3), np.int64)
-    find_peaks(counts, expected, np.array([1, 2, 4]), 3, score, begin, wide)
-    for zone in range(2):
-        for node in range(3):
-            best = oracles.best_stretch(counts[zone, node], expected[zone, node], [1, 2, 4], 3)
-            assert (score[zone, node], begin[zone, node], wide[zone, node]) == best
+    exits = np.sort(rng.integers(0, 80, 30))
+    entries = sorted(zip(rng.integers(0, 80, 60).tolist(), rng.integers(0, 3, 60).tolist(), strict=True))
+    counts = np.zeros((6, 3), np.float32)
+    entry_tick, entry_node = (np.array(column) for column in zip(*entries, strict=True))
+    count_lags(exits, entry_tick, entry_node, first, width, counts)
+    assert np.array_equal(counts, oracles.lag_counts(exits.tolist(), entries, counts.shape, first, width))
+    expected = rng.random(3) * 8
+    score, begin, wide = np.empty(3), np.empty(3, np.int64), np.empty(3, np.int64)
+    find_peaks(counts, expected, np.array([1, 2, 4]), 3, floor, score, begin, wide)
+    for node in range(3):
+        best = oracles.best_stretch(counts[:, node], expected[node], [1, 2, 4], 3)
+        if best[0] > floor:
+            assert (score[node], begin[node], wide[node]) == best
+        else:
+            assert score[node] <= floor
+
+
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 30), most=st.integers(1, 4))
+def test_of_routes_to_a_node_the_strongest_are_kept(seed, count, most):
+    rng = np.random.default_rng(seed)
+    source, target, shift = rng.integers(0, 9, count), rng.integers(0, 3, count), rng.integers(0, 2, count)
+    lag = np.arange(count)
+    peaks = Peaks.of([(source, target, shift, lag, lag, rng.permutation(count) + 1.0)], 3)
+    kept = peaks.strongest(most)
+    expected = set()
+    for node in range(3):
+        for moved in range(2):
+            here = [k for k in range(count) if (peaks.target[k], peaks.shift[k]) == (node, moved)]
+            expected |= {peaks.lag[k] for k in sorted(here, key=lambda k: -peaks.score[k])[:most]}
+    assert set(kept.lag) == expected
+    assert (np.diff(kept.target) >= 0).all()
 
 
 @given(seed=st.integers(0, 2**32 - 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import Padding
 from sdist_ray.occupancy.recording import open_recording
 from sdist_ray.occupancy.sparse import SparseRange, SparseWords
-from sdist_ray.simulation.site import Observation, SiteSpec, make_site, observe, walk
+from sdist_ray.simulation.site import Observation, Site, SiteSpec, make_site, observe, walk
 from sdist_ray.simulation.truth import ground_overlap
 
 GRID = Grid(12, 9)
@@ -35,6 +36,9 @@ class Footage:
         joint: pairs of windows in which one person was seen at once, each once, and how many ticks;
             None where people have no names.
         seen: ticks of people seen in each window, int64 (windows,); None likewise.
+        feet: of every camera the tick (int64, ascending, from 0), x and y (fractions of the image) of all
+            foot points.
+        ticks: how long it is.
     """
 
     cameras: tuple[str, ...]
@@ -44,20 +48,43 @@ class Footage:
     shared: tuple[np.ndarray, np.ndarray, np.ndarray]
     joint: tuple[np.ndarray, np.ndarray, np.ndarray] | None
     seen: np.ndarray | None
+    feet: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    ticks: int
 
 
 def simulated(
     cameras: int, people: int, minutes: float, misses: float, noise_px: float, seed: int, tolerance: int = 3
 ) -> Footage:
     """A site with ideal detectors that miss people and have noisy feet."""
+    site, seen = seen_in(cameras, people, minutes, misses, noise_px, seed)
+    spec = site.spec
+    return _footage(site.camera_ids, site.cameras, seen, Clock(spec.fps, 20), spec.ticks, tolerance)
+
+
+def occupied(
+    cameras: int, people: int, minutes: float, misses: float, noise_px: float, seed: int, tolerance: int = 3
+) -> tuple[tuple[str, ...], Padding, list[SparseRange]]:
+    """The same footage without its truth: cameras, how it is to be counted, ranges."""
+    site, seen = seen_in(cameras, people, minutes, misses, noise_px, seed)
+    clock = Clock(site.spec.fps, 20)
+    place = np.concatenate(
+        [n * GRID.windows + GRID.window_of(o.foot_x, o.foot_y) for n, o in enumerate(seen)]
+    )
+    ranges = _ranges(place, np.concatenate([o.tick for o in seen]), cameras, clock, site.spec.ticks)
+    return site.camera_ids, Padding(GRID, clock, tolerance), ranges
+
+
+def seen_in(
+    cameras: int, people: int, minutes: float, misses: float, noise_px: float, seed: int
+) -> tuple[Site, list[Observation]]:
+    """A site, and what each of its cameras sees."""
     spec = SiteSpec(
         cameras=cameras, people=people, minutes=minutes, miss_probability=misses, foot_noise_px=noise_px,
         seed=seed,
     )  # fmt: skip
     site = make_site(spec)
     walked = walk(site)
-    seen = [observe(site, walked, number) for number in range(cameras)]
-    return _footage(site.camera_ids, site.cameras, seen, Clock(spec.fps, 20), spec.ticks, tolerance)
+    return site, [observe(site, walked, number) for number in range(cameras)]
 
 
 def wildtrack_boxes(folder: Path, misses: float, noise_px: float, seed: int, tolerance: int = 0) -> Footage:
@@ -88,13 +115,18 @@ def scenescape_video(folder: Path, recording: Path, tolerance: int = 3) -> Foota
     cameras = len(opened.cameras)
     occupied = np.zeros((count, cameras, opened.grid.windows), np.uint64)
     available = np.zeros((count, cameras), np.uint64)
-    for rows in opened.batches():
+    feet = []
+    for rows in opened.batches(feet=opened.has_feet):
         number, bit = np.divmod(rows.tick - first, clock.range_ticks)
         word = np.uint64(1) << bit.astype(np.uint64)
         np.bitwise_or.at(available, (number, rows.camera), word)
         each = np.diff(rows.window_ends, prepend=0)
         at = np.repeat(number, each), np.repeat(rows.camera, each), rows.windows
         np.bitwise_or.at(occupied, at, np.repeat(word, each))
+        if opened.has_feet:
+            points = np.diff(rows.foot_ends, prepend=0)
+            ticks, who = np.repeat(rows.tick - first, points), np.repeat(rows.camera, points)
+            feet.append((who, ticks, rows.foot_x, rows.foot_y))
     index = first // clock.range_ticks
     ranges = [
         SparseRange(index + n, SparseWords.of(words), there)
@@ -102,7 +134,21 @@ def scenescape_video(folder: Path, recording: Path, tolerance: int = 3) -> Foota
     ]
     sites = [scenescape(folder, name).camera for name in SCENESCAPE_CAMERAS]
     truth, shared = _truth(sites, opened.grid)
-    return Footage(opened.cameras, Padding(opened.grid, clock, tolerance), ranges, truth, shared, None, None)
+    padding = Padding(opened.grid, clock, tolerance)
+    return Footage(
+        opened.cameras, padding, ranges, truth, shared, None, None, _by_camera(feet, cameras),
+        opened.last_tick - first + 1,
+    )  # fmt: skip
+
+
+def _by_camera(parts: list[tuple[np.ndarray, ...]], cameras: int) -> list:
+    """See Footage.feet."""
+    empty = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
+    who, tick, x, y = (np.concatenate(column) for column in zip(empty, *parts, strict=True))
+    order = np.lexsort((tick, who))
+    who, tick, x, y = who[order], tick[order], x[order], y[order]
+    bounds = np.searchsorted(who, np.arange(cameras + 1))
+    return [(tick[begin:end], x[begin:end], y[begin:end]) for begin, end in pairwise(bounds.tolist())]
 
 
 def _footage(
@@ -121,7 +167,7 @@ def _footage(
     joint, often = _joint(place, tick, person, len(seen) * windows, windows)
     return Footage(
         tuple(names), Padding(GRID, clock, tolerance), _ranges(place, tick, len(seen), clock, ticks), truth,
-        shared, joint, often,
+        shared, joint, often, [(o.tick, o.foot_x, o.foot_y) for o in seen], ticks,
     )  # fmt: skip
 
 

@@ -16,12 +16,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.charts import COLOURS, tidy
+from experiments.estimators.score import RECALLS, RULES
 
 LEVELS = ("windows", "cameras", "search")
 SHOWN = ("nonexclusion", "raw", "corrected", "information", "conditional_entropy", "lift", "likelihood_ratio",
-         "bayes", "chance")  # fmt: skip
-DRAWN = ("nonexclusion", "corrected", "information", "likelihood_ratio", "bayes", "chance")
-SEEDS = "seed"
+         "bayes", "chance", "ground_plane")  # fmt: skip
+DRAWN = ("nonexclusion", "corrected", "information", "likelihood_ratio", "bayes", "chance", "ground_plane")
+HIGHEST = {"windows": 1.02, "cameras": 1.02, "search": 0.51}
+"""Precision that axes end at: that of searches is never high."""
 
 Runs = list[dict[str, Any]]
 
@@ -71,23 +73,81 @@ def table(runs: Runs) -> str:
     return "\n".join(rows)
 
 
+def rules_table(runs: Runs) -> str:
+    """Precision and recall of pairs of cameras at thresholds as they would be set, mean over seeds."""
+    shown = [(name, rule) for name, rules in RULES.items() for rule in map(str, rules)]
+    rows = [
+        f"| | {' | '.join(f'{name} > {rule}' for name, rule in shown)} |",
+        "|---" * (1 + len(shown)) + "|",
+    ]
+    for case, those in cases(runs).items():
+        points = [
+            np.mean([run["estimators"][name]["cameras"]["rules"][rule] for run in those], axis=0)
+            for name, rule in shown
+        ]
+        rows.append(f"| {case} | {' | '.join(f'{p:.2f} / {r:.2f}' for p, r in points)} |")
+    return "\n".join(rows)
+
+
+def shifted_table(runs: Runs) -> str:
+    """What shifted.py found, all seeds of one size together."""
+    rows = ["| cameras, people, minutes | seeds | pairs tested | rule | without a rate: links, false | "
+            "at 0.01: links, false (null) | at 0.05: links, false (null) |", "|---" * 7 + "|"]  # fmt: skip
+    sizes: dict[tuple[int, int, float], Runs] = {}
+    for run in runs:
+        settings = run["settings"]
+        sizes.setdefault((settings["cameras"], settings["people"], settings["minutes"]), []).append(run)
+    for (cameras, people, minutes), those in sizes.items():
+        tested = sum(run["tested"] for run in those)
+        for number, rule in enumerate(those[0]["rules"]):
+            of = [run["rules"][number] for run in those]
+            plain = [sum(one["without_rate"][name] for one in of) for name in ("links", "false")]
+            cells = [f"{plain[0]:,}, {plain[1]:,}"]
+            for at in range(len(rule["rates"])):
+                links, false = (
+                    sum(one["rates"][at]["mixed"][name] for one in of) for name in ("links", "false")
+                )
+                null = sum(one["rates"][at]["null"]["false"] for one in of)
+                cells.append(f"{links:,}, {false:,} ({null})")
+            rows.append(
+                f"| {cameras}, {people}, {minutes:g} | {len(those)} | {tested:,} | "
+                f"{rule['estimator']} > {rule['threshold']} | {' | '.join(cells)} |"
+            )
+    return "\n".join(rows)
+
+
+def mean_curve(runs: Runs, estimator: str, level: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Recall that most seeds reach, mean precision there, and its deviation over seeds."""
+    lines = [
+        run["estimators"][estimator][level]["precision_at"]
+        for run in runs
+        if level in run["estimators"].get(estimator, {})
+    ]
+    table = np.full((len(lines), len(RECALLS)), np.nan)
+    for row, line in zip(table, lines, strict=True):
+        row[: len(line)] = line
+    kept = np.isfinite(table).mean(axis=0) > 0.5 if lines else np.zeros(len(RECALLS), bool)
+    return RECALLS[kept], np.nanmean(table[:, kept], axis=0), np.nanstd(table[:, kept], axis=0)
+
+
 def draw(runs: Runs, path: Path) -> None:
-    """Precision against recall of the first seed of each case; a row for each, a column for each level."""
+    """Precision against recall, mean over seeds; a row for each case, a column for each level."""
     kept = cases(runs)
     figure = Figure(figsize=(11, 2.6 * len(kept) + 0.6), layout="constrained")
     grid = figure.subplots(len(kept), len(LEVELS), squeeze=False)
     for line, (name, those) in zip(grid, kept.items(), strict=True):
         for axes, level in zip(line, LEVELS, strict=True):
-            tidy(axes, f"{name}: {level}", "recall", "precision")
+            across = "recall" if name == list(kept)[-1] else ""
+            tidy(axes, f"{name}: {level}", across, "precision" if level == LEVELS[0] else "")
             axes.set_xlim(0, 1.02)
-            axes.set_ylim(0, 1.02)
+            axes.set_ylim(0, HIGHEST[level])
             for colour, estimator in zip(COLOURS, DRAWN, strict=False):
-                entry = those[0]["estimators"][estimator].get(level)
-                if entry is not None and entry["curve"]:
-                    precision, recall, _ = zip(*entry["curve"], strict=True)
-                    alone = "o" if len(recall) == 1 else None
-                    label = estimator.replace("_", " ")
-                    axes.plot(recall, precision, color=colour, lw=1.3, marker=alone, label=label)
+                recall, precision, spread = mean_curve(those, estimator, level)
+                if len(recall):
+                    axes.plot(recall, precision, color=colour, lw=1.3, label=estimator.replace("_", " "))
+                    axes.fill_between(
+                        recall, precision - spread, precision + spread, color=colour, alpha=0.12, lw=0
+                    )
             # With two cameras there is one pair, which tells nothing of cameras.
             axes.set_visible(bool(axes.lines))
     lines = grid[0][0].get_legend_handles_labels()
@@ -100,9 +160,10 @@ def main() -> None:
     for path in map(Path, sys.argv[1:] or sorted(map(str, here.glob("*.json")))):
         runs = json.loads(path.read_text())
         if "estimators" not in runs[0]:
+            print(f"{path.stem}\n\n{shifted_table(runs)}\n")
             continue
         draw(runs, path.with_suffix(".png"))
-        print(f"{path.stem}\n\n{table(runs)}\n")
+        print(f"{path.stem}\n\n{table(runs)}\n\n{rules_table(runs)}\n")
 
 
 if __name__ == "__main__":

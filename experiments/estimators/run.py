@@ -19,6 +19,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
+from experiments.estimators import ground
 from experiments.estimators.footage import Footage, scenescape_video, simulated, wildtrack_boxes
 from experiments.estimators.score import count, levels, score
 from experiments.partitioning.run import add
@@ -50,14 +51,17 @@ def run(config: DictConfig) -> dict[str, Any]:
     """A run's settings and what came of it."""
     footage = footage_of(config)
     began = time.process_time()
-    counted = count(footage)
+    counted = count(footage.cameras, footage.padding, footage.ranges)
     scored = score(footage, counted)
+    estimators = levels(footage, counted, scored)
+    if config.ground and any(len(tick) for tick, _, _ in footage.feet):
+        estimators[ground.NAME] = ground.ground_levels(footage, counted)
     settings = {"source": config.source} | {name: config[name] for name in OWN[config.source]}
     return {
         "settings": settings,
         "cpu_s": round(time.process_time() - began, 1),
         "candidates": len(scored.a),
-        "estimators": levels(footage, counted, scored),
+        "estimators": estimators,
     }
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from experiments.estimators.footage import Footage
 from sdist_ray.exclusion.tile import Counting, Tile
-from sdist_ray.occupancy.padding import pad_ranges
+from sdist_ray.occupancy.padding import Padding, pad_ranges
 from sdist_ray.occupancy.rates import RateCounter, Rates
 from sdist_ray.occupancy.sparse import SparseRange
 from sdist_ray.topology.estimators import ESTIMATORS
@@ -19,13 +19,16 @@ from sdist_ray.topology.links import mutual_links as both_ways
 from sdist_ray.topology.quality import pair_keys
 from sdist_ray.topology.significance import chance, chance_both_ways, confidence
 
-CURVE_POINTS = 20
+RECALLS = np.arange(1, 21) / 20
+"""Where curves are written down: at every twentieth of recall."""
 LEAST_OVERLAP = 0.1
 LEAST_TICKS = 10
 LEAST_M2 = 4.0
 LEAST_LINKS = 3
 """Links that make an edge: a pair of cameras is ranked by its third-best link."""
 CONFIDENCE = "confidence"
+RULES = {"nonexclusion": (0.8,), "corrected": (0.6, 0.65), "bayes": (0.5,), CONFIDENCE: (0.95, 0.99)}
+"""Thresholds as they would be set: precision and recall of pairs of cameras are told there."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +45,20 @@ class Counted:
 
 
 def count(
-    footage: Footage, ranges: list[SparseRange] | None = None, estimator: str = "lift", threshold: float = 0.0
+    cameras: tuple[str, ...],
+    padding: Padding,
+    ranges: list[SparseRange],
+    estimator: str = "lift",
+    threshold: float = 0.0,
 ) -> Counted:
-    """Count footage, or ranges of the same cameras; pairs are those that may pass with this estimator."""
-    ranges = footage.ranges if ranges is None else ranges
-    tile = Tile(footage.cameras, footage.cameras, Counting(footage.padding, "wide", "indexed"))
-    rates = RateCounter(len(footage.cameras), footage.padding)
+    """Count ranges; pairs are those that may pass with this estimator."""
+    tile = Tile(cameras, cameras, Counting(padding, "wide", "indexed"))
+    rates = RateCounter(len(cameras), padding)
     for entry in ranges:
         rates.add(entry)
-    for padded in pad_ranges(ranges, footage.padding):
-        tile.apply(padded, footage.cameras)
-    return Counted(directed_links(tile, footage.cameras, estimator, threshold), rates.rates())
+    for padded in pad_ranges(ranges, padding):
+        tile.apply(padded, cameras)
+    return Counted(directed_links(tile, cameras, estimator, threshold), rates.rates())
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,8 @@ def levels(footage: Footage, counted: Counted, scored: Scored) -> dict:
         values = column[keep]
         entry = {"windows": curve(values, is_true, int(true.sum()))}
         edges, at = edge_scores(edge, values)
-        entry["cameras"] = curve(at, np.isin(edges, shared), len(large), np.isin(edges, large))
+        right, wanted = np.isin(edges, shared), np.isin(edges, large)
+        entry["cameras"] = curve(at, right, len(large), wanted, RULES.get(name, ()))
         if footage.joint is not None and footage.seen is not None:
             entry["search"] = _search(footage, scored.a, scored.b, column, total)
         found[name] = entry
@@ -122,7 +129,13 @@ def edge_scores(edge: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nd
     return edges[enough], values[order][starts[enough] + LEAST_LINKS - 1]
 
 
-def curve(values: np.ndarray, right: np.ndarray, true: int, counts: np.ndarray | None = None) -> dict:
+def curve(
+    values: np.ndarray,
+    right: np.ndarray,
+    true: int,
+    counts: np.ndarray | None = None,
+    rules: Sequence[float] = (),
+) -> dict:
     """Precision and recall as the threshold falls.
 
     Args:
@@ -130,6 +143,7 @@ def curve(values: np.ndarray, right: np.ndarray, true: int, counts: np.ndarray |
         right: whether each is right, for precision.
         true: how many there are to be found.
         counts: whether each is one of these, where not all that is right is.
+        rules: thresholds at which precision and recall are told.
     """
     counts = right if counts is None else counts
     kept = values > 0
@@ -140,7 +154,7 @@ def curve(values: np.ndarray, right: np.ndarray, true: int, counts: np.ndarray |
     ends = np.flatnonzero(np.append(np.diff(values) != 0, True)) if len(values) else np.empty(0, int)
     precision = np.cumsum(right[order])[ends] / (ends + 1)
     recall = np.cumsum(counts[order])[ends] / max(true, 1)
-    return _summary(values[ends], precision, recall) | {"true": true}
+    return _summary(values[ends], precision, recall, rules) | {"true": true}
 
 
 def _search(footage: Footage, a: np.ndarray, b: np.ndarray, values: np.ndarray, total: int) -> dict:
@@ -162,21 +176,25 @@ def _search(footage: Footage, a: np.ndarray, b: np.ndarray, values: np.ndarray, 
     return _summary(values[order][ends], hits / np.maximum(searched, 1), hits / max(2 * often.sum(), 1))
 
 
-def _summary(values: np.ndarray, precision: np.ndarray, recall: np.ndarray) -> dict:
-    if not len(values):
-        return {"average_precision": 0.0, "curve": []}
+def _summary(
+    values: np.ndarray, precision: np.ndarray, recall: np.ndarray, rules: Sequence[float] = ()
+) -> dict:
+    """What is written down of a curve.
+
+    ``precision_at`` is the best precision at that recall or a greater one, for each of RECALLS that is
+    reached; ``rules`` the precision and recall of what is above each threshold.
+    """
     gained = np.diff(recall, prepend=0.0)
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    at = np.searchsorted(recall, RECALLS - 1e-9)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
-    best = int(f1.argmax())
-    places = np.unique(np.searchsorted(recall, np.linspace(recall[0], recall[-1], CURVE_POINTS)))
-    places = np.minimum(places, len(values) - 1)
-    return {
+    found = {
         "average_precision": round(float((precision * gained).sum()), 4),
-        "best_f1": _point(values, precision, recall, best),
-        "curve": [_point(values, precision, recall, int(place)) for place in places],
+        "best_f1": round(float(f1.max(initial=0.0)), 4),
+        "precision_at": [round(float(best[place]), 3) for place in at[at < len(recall)]],
     }
-
-
-def _point(values: np.ndarray, precision: np.ndarray, recall: np.ndarray, place: int) -> list[float]:
-    """Precision, recall, and the score that it takes."""
-    return [round(float(precision[place]), 4), round(float(recall[place]), 4), float(f"{values[place]:.6g}")]
+    if rules:
+        points = np.column_stack([np.append(1.0, precision), np.append(0.0, recall)]).round(4)
+        # Of equal scores there is one point.
+        found["rules"] = {str(rule): points[np.count_nonzero(values > rule)].tolist() for rule in rules}
+    return found

@@ -21,9 +21,11 @@ import hydra
 import numpy as np
 from omegaconf import DictConfig
 
-from experiments.estimators.footage import Footage, simulated
+from experiments.estimators.footage import occupied
 from experiments.estimators.score import count
 from experiments.partitioning.run import add
+from sdist_ray.occupancy.padding import Padding
+from sdist_ray.occupancy.sparse import SparseRange
 from sdist_ray.topology.estimators import ESTIMATORS
 from sdist_ray.topology.evidence import NetworkEvidence
 from sdist_ray.topology.links import mutual_links
@@ -40,26 +42,33 @@ TAILS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
 def run(config: DictConfig) -> dict[str, Any]:
     """A run's settings and what came of it."""
-    footage = simulated(
+    footage = occupied(
         config.cameras, config.people, config.minutes, config.misses, config.noise_px, config.seed
     )
     group = np.random.default_rng(config.seed).permutation(np.arange(config.cameras) % config.groups)
     began = time.process_time()
-    found = measure(footage, group, config.weak)
+    found = measure(*footage, group, config.weak)
     settings = {str(key): config[key] for key in config if key not in ("study", "output")}
     return {"settings": settings, "cpu_s": round(time.process_time() - began, 1), **found}
 
 
-def measure(footage: Footage, group: np.ndarray, weak: bool = True) -> dict[str, Any]:
+def measure(
+    cameras: tuple[str, ...],
+    padding: Padding,
+    ranges: list[SparseRange],
+    group: np.ndarray,
+    weak: bool = True,
+) -> dict[str, Any]:
     """What is found where each group of cameras is turned round by its share of the footage.
 
     Unless ``weak``, pairs that RULES from STRONG on would not look at are left out: they are too many.
     """
-    groups, windows = int(group.max()) + 1, footage.padding.grid.windows
-    offsets = (group * len(footage.ranges) // groups).astype(np.int64)
-    ranges = shift_ranges(footage.ranges, offsets, windows)
-    counted = count(footage, ranges) if weak else count(footage, ranges, *RULES[STRONG])
-    links = mutual_links(counted.directed, footage.cameras, windows)
+    groups, windows = int(group.max()) + 1, padding.grid.windows
+    offsets = (group * len(ranges) // groups).astype(np.int64)
+    ranges = shift_ranges(ranges, offsets, windows)
+    rule = () if weak else RULES[STRONG]
+    counted = count(cameras, padding, ranges, *rule)
+    links = mutual_links(counted.directed, cameras, windows)
     evidence = NetworkEvidence(counted.rates)
     a, b = links.camera_a * windows + links.window_a, links.camera_b * windows + links.window_b
     forth = evidence.pairs(a, b, links.opportunities_ab - links.exclusions_ab, links.opportunities_ab)

@@ -9,6 +9,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -155,7 +156,7 @@ def read_head(stream: io.BufferedIOBase, where: str) -> Any:
     # Arrow believes its caller that a message is of the kind that it is read as.
     if message is not None and message.type != "schema":
         raise InputError(f"{where}: the stream begins with a {message.type}, not with a schema")
-    return None if message is None else pa.ipc.read_schema(message)
+    return None if message is None else _parsed(pa.ipc.read_schema, message)
 
 
 def read_batch(stream: io.BufferedIOBase, where: str, schema: pa.Schema) -> Any:
@@ -163,7 +164,7 @@ def read_batch(stream: io.BufferedIOBase, where: str, schema: pa.Schema) -> Any:
     message = read_message(stream, where)
     if message is not None and message.type != "record batch":
         raise InputError(f"{where}: a {message.type}, where a batch of rows was expected")
-    return None if message is None else pa.ipc.read_record_batch(message, schema)
+    return None if message is None else _parsed(pa.ipc.read_record_batch, message, schema)
 
 
 def read_message(stream: io.BufferedIOBase, where: str) -> Any:
@@ -192,7 +193,15 @@ def read_message(stream: io.BufferedIOBase, where: str) -> Any:
         raise InputError(f"{where}: its batches are compressed; they must be sent uncompressed")
     body = _exactly(stream, body_bytes, where)
     head = b"\xff\xff\xff\xff" + struct.pack("<i", size) + metadata
-    return pa.ipc.read_message(pa.BufferReader(head + body))
+    return _parsed(pa.ipc.read_message, pa.BufferReader(head + body))
+
+
+def _parsed(parse: Callable[..., Any], *parts: Any) -> Any:
+    """What Arrow makes of bytes; it calls some damage an OSError, as if the connection were at fault."""
+    try:
+        return parse(*parts)
+    except OSError as error:
+        raise ValueError("damaged") from error
 
 
 def _exactly(stream: io.BufferedIOBase, size: int, where: str) -> bytes:

@@ -37,9 +37,14 @@ def read_yaml(path: Path) -> object:
 
 def read_number(value: object, key: str) -> float:
     """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    try:
+        # A whole number may be larger than any float.
+        number = math.nan if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise InputError(f"{key} must be a number, not {show(value)}")
-    return float(value)
+    return number
 
 
 def read_positive(value: object, key: str) -> float:

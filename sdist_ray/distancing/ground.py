@@ -140,18 +140,18 @@ class PlaneGround:
 
     def __init__(self, calibration: Calibration, method: str) -> None:
         self.method = method
-        self._calibration = calibration
+        self.calibration = calibration
         self.view = ground_view(calibration)
 
     def locate(self, boxes: Floats) -> Located:
         """See Ground."""
-        across, down = box_noise(boxes, self._calibration.image_size)
+        across, down = box_noise(boxes, self.calibration.image_size)
         foot, height = self._feet(boxes)
-        points = self._calibration.to_ground(foot)
+        points = self.calibration.to_ground(foot)
         points[height > TALLEST_M] = np.nan
         # Columns of the projection's derivative, by differences of a pixel.
         steps = np.array([[0.5, 0.0], [-0.5, 0.0], [0.0, 0.5], [0.0, -0.5]])
-        around = self._calibration.to_ground((foot[None] + steps[:, None]).reshape(-1, 2)).reshape(4, -1, 2)
+        around = self.calibration.to_ground((foot[None] + steps[:, None]).reshape(-1, 2)).reshape(4, -1, 2)
         right, below = (around[0] - around[1]) * across[:, None], (around[2] - around[3]) * down[:, None]
         covariance = right[:, :, None] * right[:, None, :] + below[:, :, None] * below[:, None, :]
         points[~np.isfinite(covariance).all(axis=(1, 2))] = np.nan
@@ -165,9 +165,9 @@ class PlaneGround:
         """
         middle = boxes[:, 0] + boxes[:, 2] / 2 - 0.5
         foot = np.column_stack([middle, boxes[:, 1] + boxes[:, 3] - 0.5])
-        ground = self._calibration.to_ground(foot)
-        base = self._calibration.to_image(ground)
-        rise = self._calibration.to_image_above(ground, PERSON_M) - base
+        ground = self.calibration.to_ground(foot)
+        base = self.calibration.to_image(ground)
+        rise = self.calibration.to_image_above(ground, PERSON_M) - base
         with np.errstate(divide="ignore", invalid="ignore"):
             lean = rise[:, 0] / rise[:, 1] * boxes[:, 3] / 2
             # Where it is not known which way is up, NaN, and nobody is too tall.

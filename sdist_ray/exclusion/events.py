@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sdist_ray.exclusion.misses import HEAD
 from sdist_ray.exclusion.regions import Regions
 from sdist_ray.exclusion.spread import add_words, open_gaps, pad_in_time, spread_windows, spread_words
+from sdist_ray.exclusion.vertical import TICKS_TOGETHER
 from sdist_ray.occupancy.block import Words
 from sdist_ray.occupancy.padding import Padding
 from sdist_ray.occupancy.sparse import SparseWords
@@ -69,7 +69,7 @@ class Events:
         padding: grid, clock, tolerance.
         ticks: of all ranges, numbered from the first that is kept.
         starts: int64 (cameras * windows + 1,), where each window's ticks are.
-        row_ticks: int32, ascending in a window, and then HEAD zeros.
+        row_ticks: int32, ascending in a window, and then TICKS_TOGETHER zeros.
         gaps: missing ticks.
         halo: words of x that only pad.
         seams: words of y that x does not explain.
@@ -90,7 +90,9 @@ class Events:
         lengths = np.concatenate([np.diff(bound) for bound in bounds])
         return Events(
             self.padding, self.ticks, np.concatenate([[0], np.cumsum(lengths)]),
-            np.concatenate([*(self.row_ticks[b[0] : b[-1]] for b in bounds), np.zeros(HEAD, np.int32)]),
+            np.concatenate(
+                [*(self.row_ticks[b[0] : b[-1]] for b in bounds), np.zeros(TICKS_TOGETHER, np.int32)]
+            ),
             self.gaps.select(cameras), self.halo.select(cameras), self.seams.select(cameras),
         )  # fmt: skip
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.exclusion.events import CameraWords, Events, Places
-from sdist_ray.exclusion.misses import HEAD
 from sdist_ray.exclusion.spread import count_ticks, fill_ticks
 from sdist_ray.exclusion.store import State, TileRange
+from sdist_ray.exclusion.vertical import TICKS_TOGETHER
 from sdist_ray.occupancy.padding import Padding
 from sdist_ray.occupancy.sparse import SparseWords
 
@@ -241,7 +241,7 @@ class Evidence:
             count_ticks(words.place, words.word, starts)
         np.cumsum(starts, out=starts)
         free = starts[:-1].copy()
-        of_rows = np.zeros(int(starts[-1]) + HEAD, dtype=np.int32)
+        of_rows = np.zeros(int(starts[-1]) + TICKS_TOGETHER, dtype=np.int32)
         for number, words in counted:
             fill_ticks(words.place, words.word, number * ticks, free, of_rows)
         halo = [(number - begin, self._words[number]) for number in (*range(begin, first), *range(stop, end))]

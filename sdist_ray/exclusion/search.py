@@ -176,7 +176,7 @@ class Search:
             count = check_forth(
                 place[part], region[part], mask[part], self._starts, self._ticks,
                 *padded.of(first_camera + camera), (first_camera + camera) * self._windows,
-                regions.order, regions.first, regions.region_word, regions.region_shift, self._spare,
+                regions.word, regions.bit, regions.region_word, regions.region_shift, self._spare,
                 self._least, found.row, found.column, found.n, found.o, count,
             )  # fmt: skip
         return found.longer(count, count)

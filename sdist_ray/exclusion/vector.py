@@ -36,6 +36,15 @@ class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, kind, _LANES)
 
 
+def _broadcast(builder: Any, word: Any) -> Any:
+    index = ir.IntType(32)
+    nothing = ir.Constant(_LANES, ir.Undefined)
+    one = builder.insert_element(nothing, word, ir.Constant(index, 0))
+    return builder.shuffle_vector(
+        one, nothing, ir.Constant(ir.VectorType(index, VECTOR_WORDS), [0] * VECTOR_WORDS)
+    )
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def load(typing: Any, address: Any) -> Any:
     """The vector at an address, aligned to 8 bytes."""
@@ -65,11 +74,7 @@ def all_of(typing: Any, word: Any) -> Any:
     """A word in every lane."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        index = ir.IntType(32)
-        nothing = ir.Constant(_LANES, ir.Undefined)
-        one = builder.insert_element(nothing, arguments[0], ir.Constant(index, 0))
-        zeros = ir.Constant(ir.VectorType(index, VECTOR_WORDS), [0] * VECTOR_WORDS)
-        return builder.shuffle_vector(one, nothing, zeros)
+        return _broadcast(builder, arguments[0])
 
     return _vector(types.uint64), generate
 
@@ -143,15 +148,74 @@ def shift_right(typing: Any, x: Any, y: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def below(typing: Any, x: Any, y: Any) -> Any:
+    """All ones in lanes where x < y, else zero; both below 2^63."""
+
+    def generate(context: Any, builder: Any, signature: Any, a: Any) -> Any:
+        return builder.sext(builder.icmp_signed("<", a[0], a[1]), _LANES)
+
+    return _vector(_vector, _vector), generate
+
+
+def _gather(builder: Any, address: Any, index: Any, bits: int) -> Any:
+    kind = ir.IntType(bits)
+    lanes, places = ir.VectorType(kind, VECTOR_WORDS), ir.VectorType(kind.as_pointer(), VECTOR_WORDS)
+    every = ir.Constant(ir.VectorType(ir.IntType(1), VECTOR_WORDS), [1] * VECTOR_WORDS)
+    wanted = ir.FunctionType(lanes, [places, ir.IntType(32), every.type, lanes])
+    name = f"llvm.masked.gather.v{VECTOR_WORDS}i{bits}.v{VECTOR_WORDS}p0"
+    function = builder.module.globals.get(name) or ir.Function(builder.module, wanted, name)
+    bytes_each = _broadcast(builder, ir.Constant(ir.IntType(64), bits // 8))
+    addresses = builder.add(_broadcast(builder, address), builder.mul(index, bytes_each))
+    pointers = builder.inttoptr(addresses, places)
+    aligned = ir.Constant(ir.IntType(32), bits // 8)
+    return builder.call(function, [pointers, aligned, every, ir.Constant(lanes, ir.Undefined)])
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def gather(typing: Any, address: Any, index: Any) -> Any:
+    """Words of an array of uint64 that begins at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, a: Any) -> Any:
+        return _gather(builder, a[0], a[1], 64)
+
+    return _vector(types.uintp, _vector), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def gather_numbers(typing: Any, address: Any, index: Any) -> Any:
+    """Numbers, none negative, of an array of int32 that begins at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, a: Any) -> Any:
+        return builder.zext(_gather(builder, a[0], a[1], 32), _LANES)
+
+    return _vector(types.uintp, _vector), generate
+
+
+def _prefetch(builder: Any, address: Any, write: int) -> None:
+    index, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, index, index, index])
+    instruction = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+    how = (ir.Constant(index, value) for value in (write, 3, 1))
+    builder.call(instruction, [builder.inttoptr(address, byte), *how])
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def prefetch(typing: Any, address: Any) -> Any:
     """Have the cache line of an address fetched, to be written; does not wait for it."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        index = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), index, index, index])
-        fetch = builder.module.declare_intrinsic("llvm.prefetch", [ir.IntType(8).as_pointer()], kind)
-        pointer = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-        builder.call(fetch, [pointer, *(ir.Constant(index, value) for value in (1, 3, 1))])
+        _prefetch(builder, arguments[0], 1)
+        return context.get_dummy_value()
+
+    return types.void(types.uintp), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fetch(typing: Any, address: Any) -> Any:
+    """Have the cache line of an address fetched, to be read; does not wait for it. Any address will do."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _prefetch(builder, arguments[0], 0)
         return context.get_dummy_value()
 
     return types.void(types.uintp), generate

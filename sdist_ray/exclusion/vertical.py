@@ -25,6 +25,8 @@ from sdist_ray.exclusion.vector import (
     unlike,
 )
 
+TICKS_TOGETHER = 8
+"""Ticks that are added at once."""
 MOST_PER_SUM = 63
 """Ticks that six planes can hold."""
 ALL = ~np.uint64(0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sdist_ray.cameras.camera import Camera
 from sdist_ray.errors import InputError
-from sdist_ray.jobs.live import as_live, named
+from sdist_ray.jobs.live_inputs import as_live, named
 from sdist_ray.jobs.remote import MOST_NAMED, names, printable, remote_network, wait_for
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.settings_cameras import AddJob

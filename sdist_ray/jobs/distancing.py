@@ -47,6 +47,8 @@ def run(settings: DistancingJob, config: str) -> None:
         work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder)).absolute()
         stack.callback(shutil.rmtree, work, ignore_errors=True)
         cameras, views = plan_fusion(cameras, settings.distancing)
+        if settings.distancing.uncalibrated == "pixel":
+            cameras = [c if c.kind or c.calibration else replace(c, kind="pixel") for c in cameras]
         processing = time.time()
         watch = stack.enter_context(_watch(settings, cameras, where, work, views is not None))
         for warning in _warnings(watch.where):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from sdist_ray.jobs.outputs import make_folder, write_json, write_truth
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.settings import EvaluateJob
 from sdist_ray.simulation.truth import ground_overlap
-from sdist_ray.topology.quality import Quality, compare, pair_keys, window_quality
+from sdist_ray.topology.quality import Quality, average_precision, compare, pair_keys, window_quality
 
 Truth = tuple[pa.Table, pa.Table | None]
 
@@ -49,37 +50,87 @@ def evaluate(folder: Path, truth: Truth, settings: EvaluateJob) -> dict[str, Any
     ids = sorted(set(visited["camera"].to_pylist()))
     # Cameras that the truth does not speak of cannot be judged.
     judged = set(_ids(overlap)) | (set(_ids(shared)) if shared is not None else set())
-    windows = int(max(_most(visited, "window"), _most(overlap, "window_a"), _most(overlap, "window_b")))
-    windows += 1
+    implied = _implied(folder)
+    numbers = [_most(visited, "window")]
+    for table in (overlap, *([] if implied is None else [implied])):
+        numbers += [_most(table, "window_a"), _most(table, "window_b")]
+    windows = max(numbers) + 1
     place = {camera: number for number, camera in enumerate(ids)}
     ticks = np.zeros(len(ids) * windows, dtype=np.int64)
     where = _windows(visited, "camera", "window", place, windows)
     ticks[where] = visited["occupied_ticks"].to_numpy()
+    network = _Network(place, windows, ticks)
     overlap = _of_cameras(overlap, set(ids))
-    kept_links = _of_cameras(links, judged)
-    quality = window_quality(
-        (
-            _windows(kept_links, "camera_a", "window_a", place, windows),
-            _windows(kept_links, "camera_b", "window_b", place, windows),
-        ),
-        (
-            _windows(overlap, "camera_a", "window_a", place, windows),
-            _windows(overlap, "camera_b", "window_b", place, windows),
-        ),
-        np.maximum(overlap["overlap_a"].to_numpy(), overlap["overlap_b"].to_numpy()),
-        ticks,
-        settings.least_overlap,
-        settings.least_ticks,
-    )
+    quality = network.quality(_of_cameras(links, judged), overlap, settings)
     cameras = _camera_quality(_of_cameras(edges, judged), overlap, shared, place, settings)
-    return {
-        "windows": quality.as_dict(),
-        "cameras": cameras.as_dict(),
+    result = {"windows": quality.as_dict(), "cameras": cameras.as_dict()}
+    if implied is not None:
+        implied = _of_cameras(implied, judged)
+        result["ground_plane"] = _ground_plane(network, implied, edges, (overlap, shared), settings)
+    return result | {
         "definition": {
             "least_overlap": settings.least_overlap,
             "least_ticks": settings.least_ticks,
             "edge_area_m2": settings.edge_area_m2 if shared is not None else None,
         },
+    }
+
+
+@dataclass(frozen=True)
+class _Network:
+    """Numbers of cameras, windows of each, and for how many ticks each window was occupied."""
+
+    place: dict[str, int]
+    windows: int
+    ticks: npt.NDArray[np.int64]
+
+    def pairs(self, table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The two windows of every row, as numbers of the network."""
+        a = _windows(table, "camera_a", "window_a", self.place, self.windows)
+        return a, _windows(table, "camera_b", "window_b", self.place, self.windows)
+
+    def quality(self, links: pa.Table, overlap: pa.Table, settings: EvaluateJob) -> Quality:
+        """See ``window_quality``."""
+        return window_quality(
+            self.pairs(links), self.pairs(overlap), _most_overlap(overlap), self.ticks,
+            settings.least_overlap, settings.least_ticks,
+        )  # fmt: skip
+
+    def ranked(self, implied: pa.Table, overlap: pa.Table, settings: EvaluateJob) -> dict[str, float | None]:
+        """See ``average_precision``: pairs of windows by the larger overlap that homographies imply."""
+        eligible = self.ticks >= settings.least_ticks
+        a, b = self.pairs(overlap)
+        true = eligible[a] & eligible[b] & (_most_overlap(overlap) >= settings.least_overlap)
+        known = np.unique(pair_keys(a[true], b[true], len(self.ticks)))
+        a, b = self.pairs(implied)
+        kept = eligible[a] & eligible[b]
+        right = np.isin(pair_keys(a[kept], b[kept], len(self.ticks)), known)
+        return average_precision(_most_overlap(implied)[kept], right, len(known))
+
+
+def _implied(folder: Path) -> pa.Table | None:
+    """ground_links.parquet, where one ground plane was learnt."""
+    path = folder / "ground_links.parquet"
+    columns = ("camera_a", "window_a", "camera_b", "window_b", "overlap_a", "overlap_b")
+    return read_table(path, columns) if path.is_file() else None
+
+
+def _ground_plane(
+    network: _Network, implied: pa.Table, edges: pa.Table, truth: Truth, settings: EvaluateJob
+) -> dict[str, Any]:
+    """What ``ground_links.parquet`` and the edges with a homography are worth."""
+    overlap, shared = truth
+    enough = implied.filter(pa.array(_most_overlap(implied) >= settings.least_overlap))
+    placed = edges.filter(edges["homography"].is_valid()) if "homography" in edges.column_names else edges[:0]
+    any_ground = shared if shared is not None else overlap
+    placed = _of_cameras(placed, set(_ids(any_ground)))
+    any_ground = _of_cameras(any_ground, set(network.place))
+    keys = (_camera_pairs(table, network.place) for table in (placed, any_ground))
+    return {
+        "windows": network.quality(enough, overlap, settings).as_dict(),
+        "ranked_windows": network.ranked(implied, overlap, settings),
+        "cameras": _camera_quality(placed, overlap, shared, network.place, settings).as_dict(),
+        "share_any_ground": compare(*keys).precision,
     }
 
 
@@ -94,8 +145,7 @@ def _camera_quality(
         true = _of_cameras(shared, set(place))
         true = true.filter(pa.array(true["shared_m2"].to_numpy() > settings.edge_area_m2))
     else:
-        most = np.maximum(overlap["overlap_a"].to_numpy(), overlap["overlap_b"].to_numpy())
-        true = overlap.filter(pa.array(most >= settings.least_overlap))
+        true = overlap.filter(pa.array(_most_overlap(overlap) >= settings.least_overlap))
     return compare(*(_camera_pairs(table, place) for table in (edges, true)))
 
 
@@ -159,6 +209,11 @@ def _ids(table: pa.Table) -> list[str]:
 
 def _most(table: pa.Table, column: str) -> int:
     return int(max(table[column].to_numpy(), default=0)) if table.num_rows else 0
+
+
+def _most_overlap(table: pa.Table) -> npt.NDArray[np.float64]:
+    most = np.maximum(table["overlap_a"].to_numpy(), table["overlap_b"].to_numpy())
+    return np.asarray(most, dtype=np.float64)
 
 
 def _of_cameras(table: pa.Table, known: set[str]) -> pa.Table:

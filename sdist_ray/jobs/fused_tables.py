@@ -122,19 +122,30 @@ def write_mot(
             continue
         own = table.filter(camera_of == watched.camera)
         rate = fps or watched.fps or 1.0
-        first = int(np.floor(begins.get(watched.camera, 0.0) * rate + 0.5 + 1e-6))
+        first = first_frame(begins.get(watched.camera, 0.0), rate)
         lines = []
         for row in own.to_pylist():
             name = row["person"] if watched.camera in fused else row["track"]
             if name is None:
                 continue
-            x, y = ((-1.0 if row[key] is None else row[key]) for key in ("ground_x_m", "ground_y_m"))
-            box = ",".join(f"{row[key]:.2f}" for key in ("x", "y", "width", "height"))
-            lines.append(
-                f"{row['tick'] - first + 1},{name},{box},{row['score'] or 0.0:.4f},{x:.3f},{y:.3f},"
-                f"{-1 if row['ground_x_m'] is None else 0}\n"
-            )
+            box = [row[key] for key in ("x", "y", "width", "height")]
+            at = row["ground_x_m"], row["ground_y_m"]
+            lines.append(mot_line(row["tick"] - first + 1, name, box, row["score"], at))
         write_text(folder / "mot" / f"{file_name(watched.camera)}.txt", "".join(lines))
+
+
+def mot_line(
+    frame: int, name: int, box: Sequence[float], score: float | None, at: tuple[float | None, float | None]
+) -> str:
+    """One line of MOTChallenge text; ``at``: place, metres, None where that is not known."""
+    x, y = ((-1.0 if value is None else value) for value in at)
+    corners = ",".join(f"{value:.2f}" for value in box)
+    return f"{frame},{name},{corners},{score or 0.0:.4f},{x:.3f},{y:.3f},{-1 if at[0] is None else 0}\n"
+
+
+def first_frame(start_s: float, rate: float) -> int:
+    """The tick of a camera's first frame."""
+    return int(np.floor(start_s * rate + 0.5 + 1e-6))
 
 
 def fusion_summary(network: Network) -> dict[str, Any]:

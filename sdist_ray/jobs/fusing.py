@@ -23,6 +23,7 @@ from sdist_ray.distancing.groups import Group
 from sdist_ray.distancing.scene import NO_GROUP, Floats, Scene
 from sdist_ray.distancing.violations import Violation
 from sdist_ray.distancing.watch import WatchSettings
+from sdist_ray.jobs.instants import instants
 from sdist_ray.jobs.outputs import write_bytes
 from sdist_ray.report.heat_map import HeatMap
 from sdist_ray.report.top_down import TopDown
@@ -150,22 +151,9 @@ def _instants(
     views: Views, files: Mapping[str, str], rate: float
 ) -> Iterator[tuple[int, list[tuple[int, Floats]]]]:
     """Ticks of the network, and what each camera that has a frame there saw, by its number."""
-    feeds = {at: _frames(files[camera], rate) for at, camera in enumerate(views.cameras) if camera in files}
-    heads = {at: next(feed, None) for at, feed in feeds.items()}
-    while True:
-        waiting = [head[0] for head in heads.values() if head is not None]
-        if not waiting:
-            return
-        tick = min(waiting)
-        frames = []
-        for at, feed in feeds.items():
-            rows = None
-            # Of several frames of one tick the last.
-            while (head := heads[at]) is not None and head[0] <= tick:
-                rows, heads[at] = head[1], next(feed, None)
-            if rows is not None:
-                frames.append((at, rows))
-        yield tick, frames
+    return instants(
+        {at: _frames(files[camera], rate) for at, camera in enumerate(views.cameras) if camera in files}
+    )
 
 
 def _frames(path: str, rate: float) -> Iterator[tuple[int, Floats]]:

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,51 +17,13 @@ from sdist_ray.jobs.console import progress, say
 from sdist_ray.jobs.host import Host
 from sdist_ray.jobs.outputs import write_table
 from sdist_ray.occupancy.block import Rows
-from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.recording import Recording, open_recording
 from sdist_ray.settings_ground_plane import GroundPlaneSettings
-from sdist_ray.topology.graph import Edges, components
-from sdist_ray.topology.ground_plane.homography import UNITS_X
-from sdist_ray.topology.ground_plane.implied import contradicted, in_fractions, shared_windows
 from sdist_ray.topology.ground_plane.learn import GroundPlane, LearnSettings, learn
 from sdist_ray.topology.ground_plane.pair import Fit
+from sdist_ray.topology.ground_plane.placed import Placed
 from sdist_ray.topology.ground_plane.search import Prepared, Runner, Task, shards_of
 from sdist_ray.topology.ground_plane.view import View, make_view
-from sdist_ray.topology.links import Links
-
-
-@dataclass(frozen=True)
-class Placed:
-    """What came of the stage.
-
-    Attributes:
-        cameras: ids, sorted; pairs are indices into it.
-        plane: accepted pairs.
-        grid: of the network.
-        seconds: that it took.
-        footage_s: seconds of footage that were used.
-    """
-
-    cameras: tuple[str, ...]
-    plane: GroundPlane
-    grid: Grid
-    seconds: float
-    footage_s: float
-
-    def entry(self) -> dict[str, Any]:
-        """For summary.json."""
-        plane = self.plane
-        known = np.isfinite(plane.threshold)
-        return {
-            "pairs_searched": plane.candidates,
-            "chance_searches": plane.chances,
-            "threshold": plane.threshold if known else None,
-            "pairs_placed": len(plane.fits),
-            "pairs_closed": plane.closed,
-            "compositions": plane.composed,
-            "footage_s": self.footage_s,
-            "seconds": self.seconds,
-        }
 
 
 def place_cameras(path: Path, settings: GroundPlaneSettings, where: Host) -> Placed | None:
@@ -74,7 +35,8 @@ def place_cameras(path: Path, settings: GroundPlaneSettings, where: Host) -> Pla
         return None
     views, ticks = read_views(recording, settings.minutes)
     plane = learn_here(views, settings.learn_settings(), where)
-    return Placed(recording.cameras, plane, recording.grid, time.time() - start, ticks / recording.fps)
+    footage_s = ticks / recording.fps
+    return Placed.of(recording.cameras, plane, recording.grid, time.time() - start, footage_s)
 
 
 def learn_here(views: Sequence[View], settings: LearnSettings, where: Host) -> GroundPlane:
@@ -139,48 +101,13 @@ def _feet(rows: Rows) -> npt.NDArray[np.int64]:
     return np.diff(rows.foot_ends, prepend=0)
 
 
-def placed_edges(placed: Placed, cameras: tuple[str, ...]) -> Edges:
-    """The edges that geometry accepted: one for every placed pair, ``links`` those that it implies."""
-    numbers = {camera: k for k, camera in enumerate(cameras)}
-    pairs = sorted(placed.plane.fits)
-    fits = [placed.plane.fits[pair] for pair in pairs]
-    a, b = (np.array([numbers[placed.cameras[pair[k]]] for pair in pairs], np.int64) for k in (0, 1))
-    return Edges(
-        cameras,
-        a,
-        b,
-        np.array([len(shared_windows(fit.homography, placed.grid).window_a) for fit in fits], np.int64),
-        np.array([placed.plane.score[pair] for pair in pairs], np.float64),
-        components(len(cameras), a, b),
-        np.array([in_fractions(fit.homography).ravel() for fit in fits]).reshape(-1, 9),
-        np.array([fit.error / UNITS_X for fit in fits], np.float64),
-    )
-
-
-def agreeing_links(placed: Placed, links: Links) -> Links:
-    """The links of placed pairs that their homographies do not contradict."""
-    numbers = {camera: k for k, camera in enumerate(placed.cameras)}
-    here = np.array([numbers.get(camera, -1) for camera in links.cameras], np.int64)
-    keep = np.zeros(len(links), np.bool_)
-    pair = links.camera_a * len(links.cameras) + links.camera_b
-    for key in np.unique(pair):
-        a, b = here[key // len(links.cameras)], here[key % len(links.cameras)]
-        fit = placed.plane.fits.get((int(a), int(b)))
-        if fit is not None:
-            own = np.flatnonzero(pair == key)
-            against = contradicted(fit.homography, placed.grid, links.window_a[own], links.window_b[own])
-            keep[own[~against]] = True
-    return links.where(keep)
-
-
 def write_ground_links(path: Path, placed: Placed) -> None:
     """ground_links.parquet: the windows that share ground, by the homographies."""
     names: dict[str, list[Any]] = {"camera_a": [], "camera_b": []}
     parts: dict[str, list[npt.NDArray[Any]]] = {
         name: [] for name in ("window_a", "window_b", "overlap_a", "overlap_b")
     }
-    for a, b in sorted(placed.plane.fits):
-        shared = shared_windows(placed.plane.fits[a, b].homography, placed.grid)
+    for (a, b), shared in sorted(placed.shared.items()):
         names["camera_a"] += [placed.cameras[a]] * len(shared.window_a)
         names["camera_b"] += [placed.cameras[b]] * len(shared.window_a)
         for name, values in shared._asdict().items():

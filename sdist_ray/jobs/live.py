@@ -8,143 +8,40 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
-from sdist_ray.cameras.camera import Camera, check_unique, common_grid, merge
-from sdist_ray.cameras.described import read_cameras
 from sdist_ray.coordinator.live import Timing
 from sdist_ray.errors import InputError
 from sdist_ray.exclusion.tile import Counting
 from sdist_ray.jobs.console import say
 from sdist_ray.jobs.host import Host, Metrics
 from sdist_ray.jobs.live_feeds import LiveFeeds
+from sdist_ray.jobs.live_inputs import LiveInputs
 from sdist_ray.jobs.live_notes import LiveNotes
 from sdist_ray.jobs.live_table import LiveTable
 from sdist_ray.jobs.network import keep_state, refuse_unless_fits_here
-from sdist_ray.occupancy.block import Clock, OccupancyRange, Rows
-from sdist_ray.occupancy.grid import Grid
+from sdist_ray.occupancy.block import OccupancyRange, Rows
 from sdist_ray.occupancy.recording import RecordingWriter
-from sdist_ray.runtime.feeds import NetworkSpec
 from sdist_ray.runtime.health import CameraHealth, NetworkHealth
 from sdist_ray.runtime.live.commands import Commands
 from sdist_ray.runtime.live.control import ControlServer
 from sdist_ray.runtime.live.network import LiveNetwork
 from sdist_ray.runtime.network import Tally
 from sdist_ray.settings import NetworkSettings
-from sdist_ray.settings_live import LiveSettings
-from sdist_ray.video.replicas import duration_s, replicate
 from sdist_ray.video.source import Image
-from sdist_ray.video.streams import Timeouts, check_address, find_streams
+from sdist_ray.video.streams import Timeouts
 
 LOOK_S = 1.0
 MEASURE_S = 5.0
 """Between two pictures for Prometheus, which looks every ten to sixty seconds."""
-LOOP_GAP_S = 0.5
 NICEST = 19
 MOST_PICTURES = 50
 """Cameras of a worker of which a picture is kept for the report."""
 Publish = Callable[[LiveNetwork, NetworkHealth], tuple[int, int] | None]
-
-
-@dataclass(frozen=True)
-class LiveInputs:
-    """What a live network reads.
-
-    Attributes:
-        network: cameras, grid, clock.
-        cameras: one per id of the network.
-    """
-
-    network: NetworkSpec
-    cameras: tuple[Camera, ...]
-
-
-def find_live_inputs(settings: NetworkSettings, range_s: float) -> LiveInputs:
-    """The cameras of a live network; files among them play as if they were live.
-
-    Raises:
-        InputError: no camera, two with one id, an address that is none, or a file of settings that is wrong.
-    """
-    clock = Clock.of(settings.fps, range_s)
-    cameras = as_live(named(settings.source.paths, settings.cameras), settings.live, clock)
-    if not cameras:
-        raise InputError("source.paths names no camera")
-    grid = common_grid(cameras, Grid(settings.grid.columns, settings.grid.rows))
-    return LiveInputs(NetworkSpec(tuple(camera.id for camera in cameras), grid, clock), tuple(cameras))
-
-
-def named(paths: Sequence[str], described: str | None) -> list[Camera]:
-    """Cameras at addresses, with what cameras.yaml says of them; without addresses, those of cameras.yaml.
-
-    Raises:
-        InputError: an address that is none, or a file of settings that is wrong.
-    """
-    known = read_cameras(Path(described)) if described else []
-    found = find_streams(paths)
-    return merge(known, found) if found else known
-
-
-def as_live(cameras: list[Camera], live: LiveSettings, clock: Clock) -> list[Camera]:
-    """Cameras that can be read live, by id; files among them play.
-
-    Raises:
-        InputError: an address that is none, or two cameras with one id.
-    """
-    ready = playing(cameras, live, next_start(live, clock))
-    for camera in ready:
-        check_address(camera)
-    check_unique(ready)
-    return sorted(ready, key=lambda camera: camera.id)
-
-
-def next_start(live: LiveSettings, clock: Clock) -> float:
-    """When files begin to play: where a range begins, so that two runs differ by whole ranges."""
-    range_s = clock.range_ticks / clock.fps
-    return math.ceil((time.time() + live.start_in_s) / range_s) * range_s
-
-
-def timing_of(live: LiveSettings, clock: Clock) -> Timing:
-    """When ranges close."""
-    return Timing(range_s=clock.range_ticks / clock.fps, lateness_s=live.lateness_s)
-
-
-def playing(cameras: list[Camera], live: LiveSettings, start_s: float) -> list[Camera]:
-    """Cameras as they are, but for files, which play, and as often as is wanted."""
-    files = [camera for camera in cameras if is_file(camera)]
-    others = [camera for camera in cameras if not is_file(camera)]
-    if live.replicas > 1 and others:
-        raise InputError(f"live.replicas is for files; {others[0].id!r} is none")
-    played = replicate(files, live.replicas, live.offset_s, start_s, live.loop, live.transcode, live.width)
-    if live.loop and live.replicas == 1 and len(files) > 1:
-        played = loop_together(played)
-    return [*others, *played]
-
-
-def loop_together(played: list[Camera]) -> list[Camera]:
-    """Files that begin anew at the same time, however long each is: what they show at once stays so.
-
-    Each one's own duration is known to a frame from its header; where it is shorter, nothing comes of its
-    camera until the next loop.
-    """
-    longest_s = 0.0
-    for camera in played:
-        # One that cannot be opened is told of where it is read.
-        with contextlib.suppress(InputError):
-            longest_s = max(longest_s, duration_s(camera))
-    period_s = math.ceil(longest_s + LOOP_GAP_S)
-    return [
-        replace(camera, replay=replace(camera.replay, period_s=period_s)) if camera.replay else camera
-        for camera in played
-    ]
-
-
-def is_file(camera: Camera) -> bool:
-    """Whether a camera is a file or a folder of images."""
-    return bool(camera.url) and Path((camera.url or "").removeprefix("file://")).exists()
 
 
 class Interrupt:
@@ -196,6 +93,18 @@ class LiveOutcome:
         return self.ended_s - self.began_s
 
 
+class Watcher(Protocol):
+    """Who learns from what a live network sees. Is told of every range by one thread, and must not wait."""
+
+    def on_range(self, entry: OccupancyRange) -> None:
+        """A range was closed."""
+        ...
+
+    def on_rows(self, rows: Rows, cameras: tuple[str, ...]) -> None:
+        """What was seen in it; ``camera`` of the rows are indices into ``cameras``."""
+        ...
+
+
 @dataclass
 class _Latest:
     """How the network was when it was looked at last; None before the first time. ``tell`` whom else."""
@@ -213,7 +122,7 @@ def run_live(
     timing: Timing,
     recording: Path | None,
     publish: Publish,
-    on_range: Callable[[OccupancyRange], None] | None = None,
+    watcher: Watcher | None = None,
 ) -> Iterator[LiveOutcome]:
     """Run a live network until its time is over or it is interrupted, publishing on the way.
 
@@ -225,7 +134,7 @@ def run_live(
         timing: when ranges close.
         recording: a file for all occupancy; None for none.
         publish: called every ``live.publish_s``; how many links and edges there are, where that is known.
-        on_range: is given every closed range.
+        watcher: is told of every closed range.
 
     Raises:
         InputError: it cannot go on, or there is too little memory to count the cameras.
@@ -251,7 +160,10 @@ def run_live(
             if writer is not None:
                 writer.grow(tally.cameras)
                 writer.write(rows)
+            if watcher is not None:
+                watcher.on_rows(rows, tally.cameras)
 
+        on_range = None if watcher is None else watcher.on_range
         padding = None if counting is None else counting.padding
         tally = Tally(network, on_rows, padding=padding, on_range=on_range)
         running = where.live_network(

@@ -32,6 +32,7 @@ EDGE_COLUMNS_LATER: Mapping[str, pa.DataType] = {
     "per_hour": pa.float64(),
     "homography": pa.list_(pa.float64()),
     "homography_error": pa.float64(),
+    "clock_offset_s": pa.float64(),
 }
 """Columns of edges.parquet that are null where nothing is known of them."""
 
@@ -110,6 +111,7 @@ def write_graph(
     if edges.homography is not None:
         nothing["homography"] = pa.array(edges.homography.tolist(), pa.list_(pa.float64()))
         nothing["homography_error"] = pa.array(edges.homography_error, pa.float64())
+        nothing["clock_offset_s"] = pa.array(edges.clock_offset_s, pa.float64())
     table = pa.table(
         {
             "camera_a": _names(edges.cameras, edges.camera_a),

@@ -8,7 +8,8 @@ from pathlib import Path
 from sdist_ray import __version__
 from sdist_ray.errors import InputError
 from sdist_ray.jobs.host import host
-from sdist_ray.jobs.live import camera_states, find_live_inputs, run_live, timing_of
+from sdist_ray.jobs.live import camera_states, run_live
+from sdist_ray.jobs.live_inputs import find_live_inputs, timing_of
 from sdist_ray.jobs.network import (
     camera_entries,
     detector_entry,

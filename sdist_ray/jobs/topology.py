@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import resource
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sdist_ray import __version__
-from sdist_ray.exclusion.tile import Counting
 from sdist_ray.jobs import topology_live
 from sdist_ray.jobs.changes import changes_of_recording, write_changes
 from sdist_ray.jobs.evaluate import evaluate, read_truth
 from sdist_ray.jobs.evidence import links_of
-from sdist_ray.jobs.ground_plane import agreeing_links, place_cameras, placed_edges, write_ground_links
+from sdist_ray.jobs.ground_plane import place_cameras, write_ground_links
 from sdist_ray.jobs.groups import chosen_strategy, in_groups, partition_entry, write_groups
 from sdist_ray.jobs.host import host
 from sdist_ray.jobs.network import (
@@ -36,12 +36,24 @@ from sdist_ray.jobs.outputs import (
 )
 from sdist_ray.jobs.overlap_lists import write_overlaps
 from sdist_ray.jobs.transit_tables import write_transits
-from sdist_ray.jobs.transits import transits_of_recording
-from sdist_ray.occupancy.padding import Padding
+from sdist_ray.jobs.transits import FoundTransits, transits_of_recording
 from sdist_ray.report.page import write_report
 from sdist_ray.settings import EvaluateJob, TopologyJob
+from sdist_ray.topology.change import Change
 from sdist_ray.topology.graph import Edges, camera_edges
+from sdist_ray.topology.ground_plane.placed import Placed
 from sdist_ray.topology.links import Links
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What was learnt of a network; None is what was not looked for."""
+
+    links: Links
+    edges: Edges
+    placed: Placed | None
+    transits: FoundTransits | None
+    changes: list[Change] | None
 
 
 def run(settings: TopologyJob, config: str) -> None:
@@ -56,45 +68,18 @@ def run(settings: TopologyJob, config: str) -> None:
         inputs = find_inputs(settings, settings.exclusion.range_s, folder, where)
         inputs = replace(inputs, network=in_groups(inputs.network, settings.partition))
         recording = None if inputs.recording else folder / "occupancy.parquet"
+        recorded = inputs.recording or folder / "occupancy.parquet"
         processing = time.time()
-        exclusion = settings.exclusion
-        padding = Padding(inputs.network.grid, inputs.network.clock, exclusion.tolerance)
-        counting = Counting(
-            padding, exclusion.counters, exclusion.store, exclusion.recent_ranges(padding.clock)
-        )
+        counting = settings.exclusion.counting(inputs.network.grid, inputs.network.clock)
         with run_network(settings, inputs, where, counting, recording) as outcome:
             links = _links(settings, inputs, outcome)
             seconds = time.time() - processing
         placed = None
-        recorded = inputs.recording or folder / "occupancy.parquet"
         if settings.topology.ground_plane.enabled:
             placed = place_cameras(recorded, settings.topology.ground_plane, where)
-    if placed is None:
-        edges = camera_edges(links, settings.topology.least_links)
-    else:
-        links, edges = agreeing_links(placed, links), placed_edges(placed, links.cameras)
-        write_ground_links(folder / "ground_links.parquet", placed)
-    transits = changes = None
-    if outcome.network.tally.rows:
-        transits = transits_of_recording(settings.topology.transit, inputs.network, recorded, links, edges)
-        changes = changes_of_recording(settings, inputs.network, recorded)
-    write_links(folder / "links.parquet", links)
-    write_graph(folder, edges, transits=None if transits is None else transits.pairs)
-    write_overlaps(folder, edges, outcome.network.tally.visits.seen(inputs.network.cameras))
-    if transits is not None:
-        write_transits(folder, transits)
-    if changes is not None:
-        network = inputs.network
-        write_changes(folder / "changes.parquet", changes, network.cameras, network.clock.fps)
-    if outcome.network.tally.held is not None:
-        write_groups(folder / "groups.csv", outcome.network.tally.held.groups)
-    write_windows(folder / "windows.parquet", inputs.network.cameras, outcome.network.tally.visits)
-    write_snapshots(folder, outcome)
-    write_text(folder / "config.yaml", config)
-    summary = _summary(settings, inputs, outcome, links, edges, seconds)
-    summary["topology"]["transits"] = None if transits is None else len(transits.pairs)
-    summary["ground_plane"] = placed.entry() if placed is not None else None
-    summary["topology"]["changes"] = None if changes is None else len(changes)
+    learnt = _learn_more(settings, inputs, outcome, links, placed, recorded)
+    summary = _summary(settings, inputs, outcome, learnt, seconds)
+    _write(folder, inputs, outcome, learnt, config)
     summary["started"] = start
     if inputs.truth is not None:
         truth = read_truth(inputs.truth / "truth_links.parquet")
@@ -105,22 +90,62 @@ def run(settings: TopologyJob, config: str) -> None:
     _tell(folder, page, summary)
 
 
+def _learn_more(
+    settings: TopologyJob,
+    inputs: Inputs,
+    outcome: Outcome,
+    links: Links,
+    placed: Placed | None,
+    recorded: Path,
+) -> Learnt:
+    """What follows from links and a ground plane, and what a second look at the recording shows."""
+    if placed is None:
+        edges = camera_edges(links, settings.topology.least_links)
+    else:
+        links, edges = placed.agreeing(links), placed.edges(links.cameras)
+    transits = changes = None
+    if outcome.network.tally.rows:
+        transits = transits_of_recording(settings.topology.transit, inputs.network, recorded, links, edges)
+        changes = changes_of_recording(settings, inputs.network, recorded)
+    return Learnt(links, edges, placed, transits, changes)
+
+
+def _write(folder: Path, inputs: Inputs, outcome: Outcome, learnt: Learnt, config: str) -> None:
+    network, tally = inputs.network, outcome.network.tally
+    write_links(folder / "links.parquet", learnt.links)
+    write_graph(folder, learnt.edges, transits=None if learnt.transits is None else learnt.transits.pairs)
+    write_overlaps(folder, learnt.edges, tally.visits.seen(network.cameras))
+    if learnt.placed is not None:
+        write_ground_links(folder / "ground_links.parquet", learnt.placed)
+    if learnt.transits is not None:
+        write_transits(folder, learnt.transits)
+    if learnt.changes is not None:
+        write_changes(folder / "changes.parquet", learnt.changes, network.cameras, network.clock.fps)
+    if tally.held is not None:
+        write_groups(folder / "groups.csv", tally.held.groups)
+    write_windows(folder / "windows.parquet", network.cameras, tally.visits)
+    write_snapshots(folder, outcome)
+    write_text(folder / "config.yaml", config)
+
+
 def _links(settings: TopologyJob, inputs: Inputs, outcome: Outcome) -> Links:
     network = inputs.network
-    parts = outcome.network.directed_links(
-        network.cameras, settings.topology.estimator, settings.topology.threshold
-    )
-    return links_of(settings.topology, outcome.network.tally, parts, network.cameras, network.grid.windows)
+    links = links_of(
+        settings.topology, outcome.network.tally, partial(outcome.network.directed_links, network.cameras),
+        network.cameras, network.grid.windows,
+    )  # fmt: skip
+    assert links is not None
+    return links
 
 
 def _summary(
     settings: TopologyJob,
     inputs: Inputs,
     outcome: Outcome,
-    links: Links,
-    edges: Edges,
+    learnt: Learnt,
     seconds: float,
 ) -> dict[str, Any]:
+    links, edges = learnt.links, learnt.edges
     network, running, tally = inputs.network, outcome.network, outcome.network.tally
     rows = tally.rows
     frames = sum(report.frames for report in outcome.reports.values())
@@ -160,7 +185,10 @@ def _summary(
             "links": len(links),
             "edges": len(edges),
             "components": int(edges.component.max(initial=-1)) + 1,
+            "transits": None if learnt.transits is None else len(learnt.transits.pairs),
+            "changes": None if learnt.changes is None else len(learnt.changes),
         },
+        "ground_plane": None if learnt.placed is None else learnt.placed.entry(),
         "cameras": cameras,
     }
 

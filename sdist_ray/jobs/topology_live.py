@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import resource
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from sdist_ray import __version__
-from sdist_ray.exclusion.tile import Counting
-from sdist_ray.jobs.changes import ChangeWatch, write_changes
+from sdist_ray.jobs.changes import write_changes
 from sdist_ray.jobs.evidence import links_of
+from sdist_ray.jobs.ground_plane import write_ground_links
 from sdist_ray.jobs.groups import chosen_strategy, in_groups, partition_entry, write_groups
 from sdist_ray.jobs.host import host
-from sdist_ray.jobs.live import LiveInputs, LiveOutcome, camera_states, find_live_inputs, run_live, timing_of
+from sdist_ray.jobs.live import LiveOutcome, camera_states, run_live
+from sdist_ray.jobs.live_inputs import LiveInputs, find_live_inputs, timing_of
+from sdist_ray.jobs.live_watches import LiveTopology, Watches
 from sdist_ray.jobs.outputs import (
     make_folder,
     write_graph,
@@ -29,18 +31,15 @@ from sdist_ray.jobs.outputs import (
 from sdist_ray.jobs.overlap_lists import write_overlaps
 from sdist_ray.jobs.publish import Publisher
 from sdist_ray.jobs.transit_tables import write_transits
-from sdist_ray.jobs.transits import FoundTransits, TransitWatch, wanted, warm_up
-from sdist_ray.occupancy.block import OccupancyRange
-from sdist_ray.occupancy.padding import Padding
 from sdist_ray.report.page import write_report
 from sdist_ray.report.snapshots import write_snapshot
 from sdist_ray.runtime.health import NetworkHealth
 from sdist_ray.runtime.live.control import refuse_if_runs
 from sdist_ray.runtime.live.network import LiveNetwork
 from sdist_ray.settings import TopologyJob
-from sdist_ray.topology.change import Change
-from sdist_ray.topology.graph import Edges, camera_edges
-from sdist_ray.topology.links import Links
+from sdist_ray.topology.graph import Edges
+from sdist_ray.topology.links import DirectedLinks, Links
+from sdist_ray.topology.screening import Screening
 
 MOST_GRAPH_EDGES = 5000
 """Writing the graph of more takes seconds: that is done at the end only."""
@@ -56,59 +55,26 @@ def run(settings: TopologyJob, config: str) -> None:
     with host(settings.runtime.kind) as where:
         inputs = find_live_inputs(settings, settings.exclusion.range_s)
         inputs = replace(inputs, network=in_groups(inputs.network, settings.partition))
-        exclusion = settings.exclusion
-        padding = Padding(inputs.network.grid, inputs.network.clock, exclusion.tolerance)
-        counting = Counting(
-            padding, exclusion.counters, exclusion.store, exclusion.recent_ranges(padding.clock)
-        )
-        timing = timing_of(settings.live, padding.clock)
+        clock = inputs.network.clock
+        counting = settings.exclusion.counting(inputs.network.grid, clock)
+        timing = timing_of(settings.live, clock)
         recording = None if settings.live.recording is None else folder / settings.live.recording
-        transits = settings.topology.transit
-        watch = None
-        if wanted(transits, len(inputs.network.cameras)):
-            watch = TransitWatch(transits, inputs.network)
-            if where.kind == "local":
-                warm_up(transits, inputs.network)
-        changes = ChangeWatch(settings, inputs.network) if settings.topology.change.enabled else None
-        watches = [each for each in (watch, changes) if each is not None]
+        with Watches(settings, inputs.network, where, folder) as watches:
 
-        def publish(network: LiveNetwork, health: NetworkHealth) -> tuple[int, int] | None:
-            counts = publish_once(network, health)
-            give_back_memory()
-            return counts
+            def publish(network: LiveNetwork, health: NetworkHealth) -> tuple[int, int] | None:
+                links = linked(settings, inputs, network, follow=True)
+                if links is None:
+                    return None
+                topology = watches.topology(links, network.tally)
+                publisher.publish(lambda place: _write(place, settings, inputs, network, health, topology))
+                give_back_memory()
+                return len(topology.links), len(topology.edges)
 
-        def publish_once(network: LiveNetwork, health: NetworkHealth) -> tuple[int, int] | None:
-            found = learnt(settings, inputs, network, follow=True)
-            if found is None:
-                return None
-            links, edges = found
-            walks = None if watch is None else watch.learn(links, edges, network.tally)
-            told = None if changes is None else changes.changes()
-            topology = LiveTopology(links, edges, walks, told)
-            publisher.publish(lambda place: _write(place, settings, inputs, network, health, topology))
-            return len(links), len(edges)
-
-        def on_range(entry: OccupancyRange) -> None:
-            for each in watches:
-                each.add(entry)
-
-        with run_live(settings, inputs, where, counting, timing, recording, publish, on_range) as outcome:
-            found = learnt(settings, inputs, outcome.network)
-            assert found is not None, "a network that has ended has all of its shards"
-    links, edges = found
-    walks = None if watch is None else watch.learn(links, edges, outcome.network.tally)
-    told = None if changes is None else changes.changes()
-    _finish(folder, publisher, settings, inputs, outcome, LiveTopology(links, edges, walks, told))
-
-
-@dataclass(frozen=True)
-class LiveTopology:
-    """What is known of a network at one moment; None is what is not looked for."""
-
-    links: Links
-    edges: Edges
-    transits: FoundTransits | None
-    changes: list[Change] | None
+            with run_live(settings, inputs, where, counting, timing, recording, publish, watches) as outcome:
+                last = linked(settings, inputs, outcome.network)
+                assert last is not None, "a network that has ended has all of its shards"
+                topology = watches.topology(last, outcome.network.tally, last=True)
+    _finish(folder, publisher, settings, inputs, outcome, topology)
 
 
 def give_back_memory() -> None:
@@ -121,20 +87,20 @@ def give_back_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def learnt(
+def linked(
     settings: TopologyJob, inputs: LiveInputs, network: LiveNetwork, follow: bool = False
-) -> tuple[Links, Edges] | None:
-    """The topology as it is now; None where a shard is not there for the moment.
+) -> Links | None:
+    """The links as they are now; None where a shard is not there for the moment.
 
     Where it is asked for again and again it may ``follow`` links, see LiveNetwork; at the end it is exact.
     """
     # Sorted: links name pairs in that order, whoever joined when.
     cameras = tuple(sorted(network.tally.cameras))
-    parts = network.directed_links(cameras, settings.topology.estimator, settings.topology.threshold, follow)
-    if parts is None:
-        return None
-    links = links_of(settings.topology, network.tally, parts, cameras, inputs.network.grid.windows)
-    return links, camera_edges(links, settings.topology.least_links)
+
+    def ask(estimator: str, threshold: float, screening: Screening | None) -> list[DirectedLinks] | None:
+        return network.directed_links(cameras, estimator, threshold, follow, screening)
+
+    return links_of(settings.topology, network.tally, ask, cameras, inputs.network.grid.windows)
 
 
 def _write(
@@ -154,6 +120,8 @@ def _write(
         MOST_GRAPH_EDGES if seconds is None else None,
         None if found is None else found.pairs,
     )
+    if topology.placed is not None:
+        write_ground_links(place / "ground_links.parquet", topology.placed)
     if seconds is not None:
         write_overlaps(place, topology.edges, network.tally.visits.seen(network.tally.cameras))
     if found is not None:
@@ -167,6 +135,7 @@ def _write(
     content = summary(settings, inputs, network, health, topology.links, topology.edges, seconds)
     content["topology"]["transits"] = None if found is None else len(found.pairs)
     content["topology"]["changes"] = None if topology.changes is None else len(topology.changes)
+    content["ground_plane"] = None if topology.placed is None else topology.placed.entry()
     write_json(place / "summary.json", content)
 
 

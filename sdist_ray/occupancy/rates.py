@@ -11,20 +11,16 @@ from __future__ import annotations
 import copy
 import threading
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.occupancy.block import MAX_TICKS, Clock, OccupancyRange, Words
-from sdist_ray.occupancy.padding import PaddedRange, Padder, Padding, smear
+from sdist_ray.occupancy.padding import PaddedRange, Padder, Padding
+from sdist_ray.occupancy.slots import SLOTS, Slots
 from sdist_ray.occupancy.sparse import SparseRange, SparseWords
 
-SLOTS = 12
-DAY_S = 86_400.0
-DOUBLINGS = 4
-"""From slots of seven and a half minutes to those of two hours."""
 VISIT_GAP_S = 1.0
 """A window that is empty for no longer than this is still visited: detectors miss people."""
 LONG_AGO = -(1 << 60)
@@ -37,9 +33,9 @@ class Rates:
 
     Attributes:
         visits: int64 (cameras, windows), runs of occupied ticks, those closer than VISIT_GAP_S taken as one.
-        occupied: uint32 (SLOTS, cameras, windows), ticks of x by slot.
-        padded: uint32 (SLOTS, cameras, windows), ticks of y and r by slot.
-        countable: int64 (SLOTS, cameras), ticks of r by slot.
+        occupied: uint32 (slots, cameras, windows), ticks of x by slot, of which there are SLOTS at most.
+        padded: uint32 (slots, cameras, windows), ticks of y and r by slot.
+        countable: int64 (slots, cameras), ticks of r by slot.
     """
 
     visits: Ints
@@ -133,59 +129,66 @@ def count_occupied(place, word, first, gap, newest, visits, occupied):  # type: 
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def spread_out(place, word, columns, windows, spaced, touched, count):  # type: ignore[no-untyped-def]
-    """OR words into cameras' windows, laid out with a border round each camera's grid.
+def count_padded(place, word, starts, offsets, tolerance, ticks, columns, countable, counts):  # type: ignore[no-untyped-def]
+    """Pad cameras' windows in time and space, and count the ticks at which they are on and can be counted.
+
+    Camera by camera, laid out with a border round the grid: what is worked on stays in the cache. The loops
+    go straight through the rows that anybody was in, borders included, whose counts mean nothing: so they are
+    vectorised.
 
     Args:
-        place: int32 (n,), windows.
-        word: uint64 (n,).
-        columns: of the grid.
-        windows: of a camera.
-        spaced: uint64 (cameras, (rows + 2) * (columns + 2)), updated.
-        touched: int32 (cameras,), the cameras that have any, each once. Those that are among them already
-            are told by the corner of their border, which is 1.
-        count: how many there are already.
-
-    Returns:
-        How many there are now.
-    """
-    for k in range(place.shape[0]):
-        if word[k] == 0:
-            continue
-        camera, window = place[k] // windows, place[k] % windows
-        if spaced[camera, 0] == 0:
-            spaced[camera, 0] = 1
-            touched[count] = camera
-            count += 1
-        spaced[camera, (window // columns + 1) * (columns + 2) + window % columns + 1] |= word[k]
-    return count
-
-
-@numba.njit(cache=True, nogil=True, boundscheck=False)
-def count_padded(touched, columns, countable, spaced, across, counts):  # type: ignore[no-untyped-def]
-    """Pad cameras' windows in space, and count the ticks at which they are on and can be counted.
-
-    The loops go straight through memory, borders included, whose counts mean nothing: so they are vectorised.
-
-    Args:
-        touched: int32 (n,), cameras.
+        place: int32 (n,), windows of this range and those near it, one after the other, each ascending.
+        word: uint64 (n,), x.
+        starts: int64 (ranges + 1,), where each range's begin.
+        offsets: int64 (ranges,), ticks that each begins after this one.
+        tolerance: p.
+        ticks: of a range.
         columns: of the grid.
         countable: uint64 (cameras,), r.
-        spaced: uint64 (cameras, places), as spread_out leaves it; zero afterwards.
-        across: uint64 (places,), scratch.
-        counts: uint32 (cameras, places), updated.
+        counts: uint32 (cameras, (rows + 2) * (columns + 2)), updated.
     """
-    width, places = columns + 2, spaced.shape[1]
-    for k in range(touched.shape[0]):
-        camera = touched[k]
-        x, known, out = spaced[camera], countable[camera], counts[camera]
-        x[0] = 0
-        across[0] = across[places - 1] = 0
-        for j in range(1, places - 1):
+    width, places = columns + 2, counts.shape[1]
+    windows = (places // width - 2) * columns
+    full = ~np.uint64(0) >> np.uint64(64 - ticks)
+    at = starts[:-1].copy()
+    x, across = np.zeros(places, dtype=np.uint64), np.zeros(places, dtype=np.uint64)
+    for camera in range(counts.shape[0]):
+        first, end = camera * windows, (camera + 1) * windows
+        top, bottom = places, -1
+        for k in range(offsets.shape[0]):
+            low, high = max(offsets[k] - tolerance, -63), min(offsets[k] + tolerance, 63)
+            while at[k] < starts[k + 1] and place[at[k]] < end:
+                here, spread = word[at[k]] & full, np.uint64(0)
+                if offsets[k] == 0:
+                    # Spread over +-1, +-3, +-7 ticks and so on.
+                    spread, reach = here, 0
+                    while reach < min(tolerance, 63):
+                        step = min(reach + 1, min(tolerance, 63) - reach)
+                        spread |= (spread << np.uint64(step)) | (spread >> np.uint64(step))
+                        reach += step
+                else:
+                    for shift in range(low, high + 1):
+                        if shift >= 0:
+                            spread |= here << np.uint64(shift)
+                        else:
+                            spread |= here >> np.uint64(-shift)
+                spread &= full
+                if spread != 0:
+                    window = place[at[k]] - first
+                    row = (window // columns) * width
+                    x[row + width + window % columns + 1] |= spread
+                    top, bottom = min(top, row), max(bottom, row)
+                at[k] += 1
+        if bottom < 0:
+            continue
+        # From the row above the highest to that below the lowest.
+        last, known, out = bottom + 3 * width, countable[camera], counts[camera]
+        for j in range(top + 1, last - 1):
             across[j] = x[j - 1] | x[j] | x[j + 1]
-        for j in range(width, places - width):
+        for j in range(max(top, width), min(last, places - width)):
             out[j] += np.uint32(_ones((across[j - width] | across[j] | across[j + width]) & known))
-        x[:] = 0
+        x[top:last] = 0
+        across[top:last] = 0
 
 
 class RateCounter:
@@ -211,10 +214,8 @@ class RateCounter:
         self._newest = np.full((cameras, windows), LONG_AGO, dtype=np.int64)
         self._counts = Rates.none(cameras, windows)
         places = (padding.grid.rows + 2) * (padding.grid.columns + 2)
-        self._across: Words = np.empty(places, dtype=np.uint64)
-        self._spaced: Words = np.zeros((cameras, places), dtype=np.uint64)
         self._padded = np.zeros((SLOTS, cameras, places), dtype=np.uint32)
-        self._touched = np.empty(cameras, dtype=np.int32)
+        self._used = 0
 
     @property
     def nbytes(self) -> int:
@@ -223,15 +224,13 @@ class RateCounter:
 
     def grow(self, cameras: int) -> None:
         """The network has more cameras from the next range on; they were unavailable before."""
-        more = ((0, cameras - len(self._touched)), (0, 0))
+        more = ((0, cameras - len(self._newest)), (0, 0))
         with self._lock:
             self._padder.grow(cameras)
             self._occupied = np.pad(self._occupied, more)
             self._available = np.pad(self._available, more[0])
             self._newest = np.pad(self._newest, more, constant_values=LONG_AGO)
-            self._spaced = np.pad(self._spaced, more)
             self._padded = np.pad(self._padded, ((0, 0), *more))
-            self._touched = np.empty(cameras, dtype=np.int32)
             self._counts = self._counts.grown(cameras)
 
     def add(self, entry: OccupancyRange | SparseRange) -> None:
@@ -259,21 +258,38 @@ class RateCounter:
             self._count(padded)
 
     def rates(self) -> Rates:
-        """What was counted so far, as if nothing came after it. A copy."""
+        """What was counted so far, as if nothing came after it, of the slots that have come. A copy."""
         with self._lock:
-            now = copy.deepcopy(self)
+            now = self._copy()
         now._collected()
         for padded in now._padder.flush():
             now._count(padded)
-        grid = self._padding.grid
-        inside = now._padded.reshape(SLOTS, -1, grid.rows + 2, grid.columns + 2)[:, :, 1:-1, 1:-1]
-        return replace(now._counts, padded=inside.reshape(SLOTS, -1, grid.windows))
+        grid, counts, used = self._padding.grid, now._counts, now._used
+        # Of no slot, before the first range, the shape does not follow from the rest.
+        cameras = now._padded.shape[1]
+        inside = now._padded[:used].reshape(used, cameras, grid.rows + 2, grid.columns + 2)[:, :, 1:-1, 1:-1]
+        return Rates(
+            counts.visits,
+            counts.occupied[:used],
+            inside.reshape(used, cameras, grid.windows),
+            counts.countable[:used],
+        )
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_lock"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _lock=threading.Lock())
+    def _copy(self) -> RateCounter:
+        """One that counts on without this one's knowing of it."""
+        now = copy.copy(self)
+        now._lock = threading.Lock()
+        now._padder, now._slots = copy.deepcopy(self._padder), copy.copy(self._slots)
+        for name in ("_occupied", "_available", "_newest"):
+            setattr(now, name, getattr(self, name).copy())
+        now._padded = _first_slots(self._padded, self._used)
+        now._counts = Rates(
+            self._counts.visits.copy(),
+            _first_slots(self._counts.occupied, self._used),
+            _first_slots(self._counts.padded, 0),
+            self._counts.countable.copy(),
+        )
+        return now
 
     def _count(self, padded: PaddedRange) -> None:
         grid, clock, counts = self._padding.grid, self._padding.clock, self._counts
@@ -284,24 +300,22 @@ class RateCounter:
             words.place, words.word, first, self._gap, self._newest.reshape(-1),
             counts.visits.reshape(-1), counts.occupied[slot].reshape(-1),
         )  # fmt: skip
-        touched = 0
-        for index, near in padded.nearby:
-            offset = (index - padded.index) * clock.range_ticks
-            close = near if offset == 0 else self._within_reach(near, offset)
-            word = np.zeros_like(close.word)
-            smear(close.word, offset, self._padding.tolerance, clock.range_ticks, word)
-            touched = spread_out(
-                close.place, word, grid.columns, grid.windows, self._spaced, self._touched, touched
-            )
+        near = [self._within_reach(close, index - padded.index) for index, close in padded.nearby]
+        sizes = [len(close.place) for close in near]
+        offsets = [(index - padded.index) * clock.range_ticks for index, _ in padded.nearby]
         count_padded(
-            self._touched[:touched], grid.columns, padded.countable, self._spaced, self._across,
-            self._padded[slot],
+            np.concatenate([close.place for close in near]), np.concatenate([close.word for close in near]),
+            np.cumsum([0, *sizes]), np.array(offsets), self._padding.tolerance, clock.range_ticks,
+            grid.columns, padded.countable, self._padded[slot],
         )  # fmt: skip
         counts.countable[slot] += np.bitwise_count(padded.countable)
 
-    def _within_reach(self, words: SparseWords, offset: int) -> SparseWords:
-        """Of a range that begins so many ticks later, the words that reach into the present one."""
+    def _within_reach(self, words: SparseWords, ahead: int) -> SparseWords:
+        """Of a range so many ranges later, the words that reach into the present one."""
+        if ahead == 0:
+            return words
         tolerance, ticks = self._padding.tolerance, self._padding.clock.range_ticks
+        offset = ahead * ticks
         if offset > 0:
             bits = (1 << max(0, min(ticks, ticks + tolerance - offset))) - 1
         else:
@@ -317,36 +331,13 @@ class RateCounter:
                 field[:] = 0
                 for number, place in enumerate(to):
                     field[place] += before[number]
+            self._used = max(to[: self._used], default=-1) + 1
+        self._used = max(self._used, slot + 1)
         return slot
 
 
-class Slots:
-    """Which slot a tick belongs to: SLOTS of them from the first on, twice as long whenever they are full."""
-
-    def __init__(self, fps: float) -> None:
-        self._day = DAY_S * fps
-        self._doubled = 0
-        self._first: int | None = None
-
-    @property
-    def daily(self) -> bool:
-        """Whether slots are those of every day."""
-        return self._doubled == DOUBLINGS
-
-    def _number(self, tick: int) -> int:
-        """Slots of the present length since the epoch."""
-        return int(tick // (self._day / SLOTS / (1 << (DOUBLINGS - self._doubled))))
-
-    def of(self, tick: int) -> tuple[int, list[list[int]]]:
-        """The slot of a tick, no earlier than those before; and where slots' counts move first, in turn."""
-        moved: list[list[int]] = []
-        if self._first is None:
-            self._first = self._number(tick)
-        while not self.daily and self._number(tick) - self._first >= SLOTS:
-            first = self._first
-            self._doubled += 1
-            self._first = first // 2
-            numbers = [(first + slot) // 2 for slot in range(SLOTS)]
-            moved.append([n % SLOTS if self.daily else n - self._first for n in numbers])
-        number = self._number(tick)
-        return (number % SLOTS if self.daily else number - self._first), moved
+def _first_slots(counts: npt.NDArray[np.uint32], used: int) -> npt.NDArray[np.uint32]:
+    """A copy; slots that nothing was counted in yet take no memory."""
+    out = np.zeros(counts.shape, dtype=np.uint32)
+    out[:used] = counts[:used]
+    return out

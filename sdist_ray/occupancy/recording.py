@@ -270,6 +270,6 @@ def _is_ipc(path: Path) -> bool:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         first = (str(error) or type(error).__name__).splitlines()[0][:160]
         raise InputError(f"{path}: not a readable Parquet or Arrow IPC file ({first})") from error

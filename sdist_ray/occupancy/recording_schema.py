@@ -39,20 +39,27 @@ def check_schema(where: object, schema: pa.Schema) -> tuple[Grid, float, bool]:
     """The grid and the ticks per second that a recording's schema states, and whether it has foot points.
 
     Raises:
-        InputError: it lacks metadata, is of a newer version, or a column is missing or of another type.
+        InputError: it lacks metadata, is of a newer version, or a column is missing, there twice, or of
+            another type.
     """
+    try:
+        names = schema.names
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: damaged: a column's name is not UTF-8") from error
     grid, fps = _header(where, schema)
     kinds = {
         "camera": (pa.types.is_string, pa.types.is_large_string, pa.types.is_dictionary),
         "tick": (pa.types.is_int64,),
         "windows": (pa.types.is_list, pa.types.is_large_list),
     }
-    has_feet = "foot_x" in schema.names and "foot_y" in schema.names
+    has_feet = "foot_x" in names and "foot_y" in names
     if has_feet:
         kinds |= {"foot_x": kinds["windows"], "foot_y": kinds["windows"]}
     for name, tests in kinds.items():
-        if name not in schema.names:
+        if name not in names:
             raise InputError(f"{where}: not an occupancy recording: it has no column {name!r}")
+        if names.count(name) > 1:
+            raise InputError(f"{where}: column {name!r} is there {names.count(name)} times, it must be once")
         if not any(test(schema.field(name).type) for test in tests):
             expected = recording_schema(grid, fps).field(name).type
             raise InputError(f"{where}: column {name!r} is {schema.field(name).type}, it must be {expected}")
@@ -62,7 +69,10 @@ def check_schema(where: object, schema: pa.Schema) -> tuple[Grid, float, bool]:
 
 
 def _header(where: object, schema: pa.Schema) -> tuple[Grid, float]:
-    metadata = {k.decode(): v.decode("utf-8", "replace") for k, v in (schema.metadata or {}).items()}
+    stated = schema.metadata or {}
+    metadata = {
+        key.decode("utf-8", "replace"): value.decode("utf-8", "replace") for key, value in stated.items()
+    }
     missing = [k for k in ("sdist_ray.version", "fps", "columns", "rows") if k not in metadata]
     if missing:
         raise InputError(
@@ -70,7 +80,9 @@ def _header(where: object, schema: pa.Schema) -> tuple[Grid, float]:
         )
     version = metadata["sdist_ray.version"]
     if version != VERSION:
-        newer = version.isdigit() and int(version) > int(VERSION)
+        newer = (
+            version.isascii() and version.isdecimal() and len(version) < 10 and int(version) > int(VERSION)
+        )
         raise InputError(
             f"{where}: recording version {version[:40]!r}; this program reads {VERSION!r}"
             + (": a newer sdist_ray wrote it, update this one" if newer else "")

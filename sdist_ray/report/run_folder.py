@@ -24,6 +24,9 @@ Ints = npt.NDArray[np.int64]
 LINK_COLUMNS = ("camera_a", "window_a", "camera_b", "window_b", "score_ab", "score_ba")
 EDGE_COLUMNS = ("camera_a", "camera_b", "links", "score")
 WINDOW_COLUMNS = ("camera", "window", "occupied_ticks")
+OPTIONAL_COLUMNS = ("kind", "transit_mean_s")
+MOST_COUNT = 1 << 53
+"""Beyond it a number is not exact as a float: nobody has counted so far."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ def show(text: str) -> str:
 def _summary(path: Path) -> Mapping[str, Any]:
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(summary, dict):
         raise InputError(f"{path}: a JSON object was expected, got {type(summary).__name__}")
@@ -153,12 +156,31 @@ def read_columns(path: Path, columns: tuple[str, ...]) -> pa.Table:
     """
     try:
         table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable as Parquet: {error}") from error
-    missing = [column for column in columns if column not in table.column_names]
+    names = table.column_names
+    missing = [column for column in columns if column not in names]
     if missing:
         raise InputError(f"{path}: columns {', '.join(missing)} are missing")
-    return table
+    wanted = [*columns, *(column for column in OPTIONAL_COLUMNS if column in names)]
+    twice = [column for column in wanted if names.count(column) > 1]
+    if twice:
+        raise InputError(f"{path}: columns {', '.join(twice)} are there twice")
+    return pa.table({column: _typed(table[column], column, path) for column in wanted})
+
+
+def _typed(values: pa.ChunkedArray, column: str, path: Path) -> pa.ChunkedArray:
+    """A column as text, where it says which camera or kind; as it is, where it holds lists; else float64."""
+    if pa.types.is_nested(values.type):
+        return values
+    is_id = column.startswith("camera")
+    kind = pa.string() if is_id or column == "kind" else pa.float64()
+    if is_id and values.null_count:
+        raise InputError(f"{path}: {column} is null in {values.null_count} rows, it must be an id")
+    try:
+        return values if values.type == kind else values.cast(kind, safe=False)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: column {column} is {values.type}, it must be {kind}") from error
 
 
 def _ids(table: pa.Table | None, *columns: str) -> set[str]:
@@ -181,7 +203,8 @@ def _cameras(
 
 def natural(text: str) -> list[tuple[int, int, str]]:
     """A sort key that puts C2 before C10."""
-    parts = re.split(r"([0-9]+)", text)
+    # No number is longer: Python makes none of thousands of digits.
+    parts = re.split(r"([0-9]{1,18})", text)
     return [(0, int(p), "") if p.isascii() and p.isdigit() else (1, 0, p) for p in parts if p]
 
 
@@ -199,8 +222,9 @@ def _camera(entry: Mapping[str, Any]) -> CameraState:
 
 
 def _count(value: object) -> int | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if is_number and np.isfinite(value) else None  # type: ignore[call-overload]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MOST_COUNT:
+        return None
+    return int(value)
 
 
 def _grid(summary: Mapping[str, Any], folder: Path) -> Grid:
@@ -225,12 +249,17 @@ def numbers(table: pa.Table, column: str) -> Floats:
     return np.asarray(table[column].to_numpy(), dtype=np.float64)
 
 
+def _counts(table: pa.Table, column: str) -> Ints:
+    return np.clip(np.nan_to_num(numbers(table, column)), 0, MOST_COUNT).astype(np.int64)
+
+
 def window_numbers(table: pa.Table, column: str, grid: Grid, path: str) -> Ints:
     """A column of windows, int64 (rows,), all of them in the grid."""
-    window = np.asarray(table[column].to_numpy(), dtype=np.int64)
-    if len(window) and not 0 <= window.min() <= window.max() < grid.windows:
-        raise InputError(f"{path}: {column} {window.max()} is not in a grid of {grid}")
-    return window
+    window = numbers(table, column)
+    strange = ~((window >= 0) & (window < grid.windows))
+    if strange.any():
+        raise InputError(f"{path}: {column} {window[strange][0]:g} is not in a grid of {grid}")
+    return window.astype(np.int64)
 
 
 def _links(table: pa.Table, place: Mapping[str, int], grid: Grid, folder: Path) -> Links:
@@ -245,7 +274,7 @@ def _links(table: pa.Table, place: Mapping[str, int], grid: Grid, folder: Path) 
 
 
 def _edges(table: pa.Table, place: Mapping[str, int]) -> Edges:
-    links = np.nan_to_num(numbers(table, "links")).astype(np.int64)
+    links = _counts(table, "links")
     score = np.nan_to_num(numbers(table, "score"))
     blank = np.full(len(links), np.nan)
     has = table.column_names
@@ -264,7 +293,7 @@ def _edges(table: pa.Table, place: Mapping[str, int]) -> Edges:
 
 def _occupied(table: pa.Table, place: Mapping[str, int], grid: Grid, folder: Path) -> Ints:
     window = window_numbers(table, "window", grid, f"{folder}/windows.parquet")
-    ticks = np.nan_to_num(numbers(table, "occupied_ticks")).astype(np.int64)
+    ticks = _counts(table, "occupied_ticks")
     occupied = np.zeros((len(place), grid.windows), dtype=np.int64)
     occupied[camera_numbers(table, "camera", place), window] = ticks
     return occupied

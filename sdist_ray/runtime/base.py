@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from sdist_ray.coordinator.instructions import BuildTiles, HandOut, TilePlan
 from sdist_ray.coordinator.shards import ShardFound
 from sdist_ray.occupancy.padding import PaddedRange
 from sdist_ray.runtime.feeds import Assignment, CameraReport, Delivery, Feed, Opening
-from sdist_ray.topology.links import DirectedLinks
+from sdist_ray.runtime.screens import Screens
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class FeedFactory(Protocol):
         ...
 
 
-class Runtime(Protocol):
+class Runtime(Screens, Protocol):
     """Workers that host feeds and shards that host tiles, wherever they are.
 
     Calls return at once unless they say otherwise; ``wait`` returns answers, in any order between different
@@ -139,20 +139,6 @@ class Runtime(Protocol):
 
     def wait(self) -> list[Answer]:
         """Wait until something is answered."""
-        ...
-
-    def directed_links(
-        self,
-        network: Sequence[str],
-        estimator: str,
-        threshold: float,
-        tiles: Collection[int] | None = None,
-        follow: bool = False,
-    ) -> list[list[DirectedLinks] | None]:
-        """Every shard's directed links, tile by tile; None for a shard that is gone. Waits for them.
-
-        Of some tiles only, where these are given; ``follow``, see topology.links.directed_links.
-        """
         ...
 
     def reports(self) -> list[list[CameraReport] | None]:

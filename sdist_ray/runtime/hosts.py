@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import cv2
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from sdist_ray.coordinator.instructions import Piece, TilePlan
 from sdist_ray.coordinator.shards import SNAPSHOTS_KEPT, ShardFound
@@ -25,6 +26,7 @@ from sdist_ray.runtime.feeds import Assignment, CameraReport, Delivery, Feed, Op
 from sdist_ray.runtime.recounted import AnyTile, RecountedTile
 from sdist_ray.runtime.snapshots import SnapshotFolder, SnapshotRefused
 from sdist_ray.topology.links import DirectedLinks, directed_links, join_directed, numbers_of
+from sdist_ray.topology.screening import Screened, Screening
 
 log = logging.getLogger(__name__)
 FOREVER = 2**63
@@ -111,6 +113,7 @@ class ShardHost:
         self._levels: deque[int] = deque(maxlen=SNAPSHOTS_KEPT)
         self._fresh: deque[int] | None = None
         self._together: Together | None = None
+        self._screened: Screened | None = None
 
     def attach(self, session: str, plans: Sequence[TilePlan]) -> ShardFound | None:
         """From now on belong to this session; None where not all of these tiles are here.
@@ -307,6 +310,28 @@ class ShardHost:
             if tiles is None or number in tiles
         ]
         return [join_directed(parts)] if parts else []
+
+    def screen(
+        self,
+        session: str,
+        network: Sequence[str],
+        screening: Screening,
+        tiles: Collection[int] | None = None,
+        follow: bool = False,
+    ) -> npt.NDArray[np.int64]:
+        """Judge the directed links of tiles, and keep them until they are asked for: their histogram."""
+        asked = screening.estimator, screening.threshold
+        found = self.directed_links(session, network, *asked, tiles, follow)
+        self._screened = screening.screen(join_directed(found))
+        return self._screened.histogram()
+
+    def screened(self, session: str, last: int) -> list[DirectedLinks]:
+        """What was kept, up to a bin; the rest is let go of."""
+        self._check(session)
+        kept, self._screened = self._screened, None
+        if kept is None:
+            raise Stale
+        return [kept.up_to(last)]
 
     def _check(self, session: str) -> None:
         if session != self._session:

@@ -6,6 +6,9 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from sdist_ray.cameras.camera import Camera
 from sdist_ray.coordinator.events import (
     PiecesHandedOut,
@@ -24,8 +27,10 @@ from sdist_ray.runtime.feeds import Assignment, CameraReport, NetworkSpec
 from sdist_ray.runtime.hosts import Parcel, ShardHost, Stale, WorkerHost, use_one_thread
 from sdist_ray.runtime.network import Requests, Tally
 from sdist_ray.runtime.pipeline import Pipeline
+from sdist_ray.runtime.screens import Asked
 from sdist_ray.runtime.snapshots import SnapshotFolder
 from sdist_ray.topology.links import DirectedLinks
+from sdist_ray.topology.screening import Screening
 
 SESSION = "local"
 
@@ -170,6 +175,20 @@ class LocalRuntime:
         asked = network, estimator, threshold, tiles, follow
         return [shard.directed_links(SESSION, *asked) for shard in self._shards]
 
+    def screen(
+        self,
+        network: Sequence[str],
+        screening: Screening,
+        tiles: Collection[int] | None = None,
+        follow: bool = False,
+    ) -> list[npt.NDArray[np.int64] | None]:
+        """See Screens."""
+        return [shard.screen(SESSION, network, screening, tiles, follow) for shard in self._shards]
+
+    def screened(self, last: int) -> list[list[DirectedLinks] | None]:
+        """See Screens."""
+        return [shard.screened(SESSION, last) for shard in self._shards]
+
     def reports(self) -> list[list[CameraReport] | None]:
         """See Runtime."""
         reports: list[list[CameraReport] | None] = []
@@ -228,9 +247,11 @@ class LocalNetwork:
         self._requests.partition(partitioning)
         self._pipeline.request(self._requests.all)
 
-    def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
+    def directed_links(
+        self, network: Sequence[str], estimator: str, threshold: float, screening: Screening | None = None
+    ) -> list[DirectedLinks]:
         """See Network."""
-        return self._pipeline.directed_links(network, estimator, threshold)
+        return self._pipeline.directed_links(Asked(network, estimator, threshold, screening=screening))
 
     def reports(self) -> list[CameraReport]:
         """See Network."""

@@ -22,6 +22,7 @@ from sdist_ray.runtime.journal import Closed, JournalReader
 from sdist_ray.runtime.notes import NetworkNote
 from sdist_ray.runtime.recoveries import Recovery
 from sdist_ray.topology.links import DirectedLinks
+from sdist_ray.topology.screening import Screening
 
 
 @dataclass(frozen=True)
@@ -332,8 +333,13 @@ class Network(Protocol):
         """
         ...
 
-    def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
-        """Every tile's directed links, once it has run. Windows are numbered as in ``network``."""
+    def directed_links(
+        self, network: Sequence[str], estimator: str, threshold: float, screening: Screening | None = None
+    ) -> list[DirectedLinks]:
+        """Every tile's directed links, once it has run. Windows are numbered as in ``network``.
+
+        Where they are screened, only those that may be links by that; see topology.screening.
+        """
         ...
 
     def reports(self) -> list[CameraReport]:

@@ -49,6 +49,7 @@ from sdist_ray.runtime.network import AddCameras, RemoveCamera, Repartition, Req
 from sdist_ray.runtime.notes import NetworkNote, newest_note
 from sdist_ray.runtime.planner import planner_of
 from sdist_ray.runtime.recoveries import Recovery, Watch
+from sdist_ray.runtime.screens import Asked, links_of_shards
 from sdist_ray.topology.links import DirectedLinks
 
 
@@ -118,13 +119,12 @@ class Pipeline:
     def _run(self, coordinator: Coordinator) -> None:
         self._pump(lambda: coordinator.finished and not self._events)
 
-    def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
+    def directed_links(self, asked: Asked) -> list[DirectedLinks]:
         """Every tile's directed links."""
         while True:
             self.run()
             assert self._coordinator is not None
-            tiles = self._coordinator.tiles
-            answers = self._runtime.directed_links(network, estimator, threshold, tiles)
+            answers = links_of_shards(self._runtime, asked, self._coordinator.tiles)
             self._events += [ShardLost(number) for number, links in enumerate(answers) if links is None]
             if not self._events:
                 return [links for part in answers for links in part or ()]

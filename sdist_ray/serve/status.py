@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sdist_ray import __version__
+from sdist_ray.serve.topology import finite
 from sdist_ray.serve.watcher import Seen, live_cameras
 
 
@@ -26,7 +27,7 @@ def status(
         "state": state,
         "message": message,
         "time_s": now_s,
-        "published_s": published if isinstance(published, int | float) else None,
+        "published_s": finite(published),
         "boot": boot,
         "versions": dict(seen.numbers),
         "has": [part for part, found in parts.items() if found is not None],
@@ -34,9 +35,9 @@ def status(
         "live": sum(camera["state"] == "live" for camera in cameras) if state == "live" else None,
         "edges": None if topology is None else len(topology.run.edges.links),
         "links": None if topology is None else len(topology.run.links.score),
-        "frames_per_s": health.get("frames_per_s") if state == "live" else None,
-        "delay_p99_s": health.get("delay_p99_s"),
-        "late_fraction": health.get("late_fraction"),
+        "frames_per_s": finite(health.get("frames_per_s")) if state == "live" else None,
+        "delay_p99_s": finite(health.get("delay_p99_s")),
+        "late_fraction": finite(health.get("late_fraction")),
         "violations": None if distances is None else len(distances.violations),
         "problems": list(seen.problems),
         "writable": writable,

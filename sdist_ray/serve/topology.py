@@ -23,6 +23,8 @@ Ints = npt.NDArray[np.int64]
 KINDS = ("overlap", "transit")
 MOST_PLACED = 30_000
 """Cameras that are laid out by their edges; more are put onto a grid."""
+MOST = 1e15
+"""No time, count or length of a run is larger."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,10 @@ class Topology:
             "grid": {"columns": run.grid.columns, "rows": run.grid.rows},
             "links": len(run.links.score),
             "components": int(self.component.max(initial=-1)) + 1,
-            "time_s": _number(run.summary.get("time_s")),
+            "time_s": finite(run.summary.get("time_s")),
             "estimator": _text(run.summary.get("estimator")),
-            "threshold": _number(run.summary.get("threshold")),
-            "least_links": _number(run.summary.get("least_links")),
+            "threshold": finite(run.summary.get("threshold")),
+            "least_links": finite(run.summary.get("least_links")),
         }
 
     def edge(self, number: int) -> dict[str, Any]:
@@ -151,7 +153,7 @@ class Topology:
         entry = self.run.summary.get("partition")
         entry = entry if isinstance(entry, dict) else {}
         cameras = len(self.run.cameras)
-        ticks, fps = _number(self.run.summary.get("range_ticks")), _number(self.run.summary.get("fps"))
+        ticks, fps = finite(self.run.summary.get("range_ticks")), finite(self.run.summary.get("fps"))
         range_s = ticks / fps if ticks and fps else None
         plans = entry.get("plans")
         sizes = np.bincount(self.group[self.group >= 0])
@@ -165,7 +167,7 @@ class Topology:
             "grouped_cameras": int(sizes.sum()) if grouped else cameras,
             "groups": len(sizes) if grouped else 1,
             "largest": int(sizes.max(initial=0)) if grouped else cameras,
-            "pairs_share": _number(entry.get("cost_share")) if grouped else 1.0,
+            "pairs_share": finite(entry.get("cost_share")) if grouped else 1.0,
             "edges": len(edges.links),
             "sizes": np.sort(sizes)[::-1][:500].tolist(),
             "plans": [plan for plan in found if plan is not None],
@@ -216,9 +218,9 @@ def _groups(path: Path, run: Run) -> Ints:
 def _plan(plan: object, cameras: int, range_s: float | None) -> dict[str, Any] | None:
     if not isinstance(plan, dict):
         return None
-    after, pairs = _number(plan.get("after")), _number(plan.get("pairs"))
+    after, pairs = finite(plan.get("after")), finite(plan.get("pairs"))
     return {
-        "from_s": None if after is None or range_s is None else (after + 1) * range_s,
+        "from_s": None if after is None or range_s is None else finite((after + 1) * range_s),
         "groups": _count(plan.get("groups")),
         "largest": _count(plan.get("largest")),
         "pairs_share": None if pairs is None or not cameras else min(1.0, pairs / cameras**2),
@@ -226,12 +228,13 @@ def _plan(plan: object, cameras: int, range_s: float | None) -> dict[str, Any] |
 
 
 def _count(value: object) -> int | None:
-    found = _number(value)
+    found = finite(value)
     return None if found is None else int(found)
 
 
-def _number(value: object) -> float | None:
-    if isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value):
+def finite(value: object) -> float | None:
+    """A number that can be one of a run, and be told to a browser; None for all else."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST:
         return value
     return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -196,8 +197,9 @@ def _read_health(path: Path) -> Mapping[str, Any]:
     try:
         if path.stat().st_size > MOST_HEALTH:
             raise InputError("health.json is too large")
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        # What is no number is not passed on: no browser reads it.
+        content = json.loads(path.read_bytes(), parse_constant=lambda _: None, parse_float=_finite)
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"health.json cannot be read: {error}") from error
     good = (
         isinstance(content, dict)
@@ -205,11 +207,24 @@ def _read_health(path: Path) -> Mapping[str, Any]:
         and isinstance(content.get("time_s"), int | float)
         and isinstance(content.get("health"), dict | None)
         and isinstance(content.get("history"), dict)
+        and _are_cameras((content["health"] or {}).get("cameras", []))
     )
     if not good:
         raise InputError("health.json is not what a live network writes")
     assert isinstance(content, dict)
     return content
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _are_cameras(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, dict) and isinstance(one.get("id"), str) and isinstance(one.get("state"), str)
+        for one in value
+    )
 
 
 def _long(seconds: float) -> str:

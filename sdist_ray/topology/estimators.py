@@ -54,6 +54,10 @@ class PairEvidence:
     base_rate: Scores
     occupied: Scores
 
+    def where(self, chosen: npt.NDArray[np.bool_]) -> PairEvidence:
+        """Of some of the pairs, in their order."""
+        return PairEvidence(*(column[chosen] for column in vars(self).values()))
+
 
 def raw(agreements: Integers, opportunities: Integers) -> Scores:
     """C = (O - E) / O, the paper's equation 1; 0 where O is 0."""
@@ -167,15 +171,17 @@ class Estimator:
         score: of pairs of which everything is known.
         bound: what the score is at most where N and O are known alone; never lower for a greater N. Stores
             are asked for the pairs whose bound passes, so nothing that passes is lost.
+        exact: whether the bound is the score.
     """
 
     score: Callable[[PairEvidence], Scores]
     bound: Callable[[Integers, Integers], Scores]
+    exact: bool = False
 
     @classmethod
     def of_counts(cls, function: Callable[[Integers, Integers], Scores]) -> Estimator:
         """One that needs N and O alone."""
-        return cls(lambda pairs: function(pairs.agreements, pairs.opportunities), function)
+        return cls(lambda pairs: function(pairs.agreements, pairs.opportunities), function, exact=True)
 
 
 ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(

@@ -26,6 +26,7 @@ class Edges:
         homography: float64 (edges, 9), fractions of a's image to those of b's, row by row; None where no
             ground plane was learnt.
         homography_error: float64 (edges,), root mean square of the residuals, fractions of an image's width.
+        clock_offset_s: float64 (edges,), seconds by which b's clock is later than a's.
     """
 
     cameras: tuple[str, ...]
@@ -36,6 +37,7 @@ class Edges:
     component: npt.NDArray[np.int64]
     homography: npt.NDArray[np.float64] | None = None
     homography_error: npt.NDArray[np.float64] | None = None
+    clock_offset_s: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.camera_a)

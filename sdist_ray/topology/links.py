@@ -27,6 +27,10 @@ class DirectedLinks:
     agreements: npt.NDArray[np.int64]
     opportunities: npt.NDArray[np.int64]
 
+    def where(self, chosen: npt.NDArray[np.bool_] | slice) -> DirectedLinks:
+        """Some of the pairs, in their order."""
+        return DirectedLinks(*(column[chosen] for column in vars(self).values()))
+
 
 @dataclass(frozen=True)
 class Links:

@@ -86,3 +86,30 @@ def window_quality(
         pair_keys(linked[0][keep], linked[1][keep], total),
         pair_keys(overlapping[0][true], overlapping[1][true], total),
     )
+
+
+def average_precision(
+    rank: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], true: int
+) -> dict[str, float | None]:
+    """Of pairs ranked by a number; equal numbers count as one step.
+
+    Args:
+        rank: float64 (pairs,), greatest first; what is ranked 0 was not found.
+        right: bool (pairs,), whether each is true.
+        true: how many are true, found or not.
+
+    Returns:
+        ``average_precision``; ``precision_at_85``, the best at a recall of 0.85 or more, None where that is
+        not reached; ``recall`` of all that was found.
+    """
+    order = np.argsort(-rank, kind="stable")
+    order = order[rank[order] > 0]
+    last = np.append(np.diff(rank[order]) != 0, True) if len(order) else np.empty(0, np.bool_)
+    hits = np.cumsum(right[order])[last]
+    precision, recall = hits / (np.flatnonzero(last) + 1), hits / max(true, 1)
+    enough = recall >= 0.85
+    return {
+        "average_precision": float((np.diff(recall, prepend=0.0) * precision).sum()),
+        "precision_at_85": float(precision[enough].max()) if enough.any() else None,
+        "recall": float(recall[-1]) if len(recall) else 0.0,
+    }

@@ -98,7 +98,10 @@ def open_video(path: Path) -> Iterator[InputContainer]:
     with container:
         if not container.streams.video:
             raise InputError(f"{path}: no video in it")
-        container.streams.video[0].codec_context.thread_count = 1
+        codec = container.streams.video[0].codec_context
+        if codec is None:
+            raise InputError(f"{path}: a video of a kind that FFmpeg does not know, or damaged")
+        codec.thread_count = 1
         yield container
 
 

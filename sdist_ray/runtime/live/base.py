@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from sdist_ray.occupancy.padding import PaddedRange
 from sdist_ray.runtime.base import ShardAnswer
 from sdist_ray.runtime.feeds import Assignment
 from sdist_ray.runtime.live.feed import Collected
-from sdist_ray.topology.links import DirectedLinks
+from sdist_ray.runtime.screens import Screens
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,10 @@ class Delivered:
 LiveAnswer = ShardAnswer | Delivered | WorkerJoined | WorkerLost
 
 
-class LiveRuntime(Protocol):
+class LiveRuntime(Screens, Protocol):
     """Live workers that come and go, and shards. Calls return at once unless they say otherwise.
+
+    Shards can be asked for links from any thread.
 
     A worker or shard that is gone answers nothing that it was asked before, but once with WorkerLost or
     ShardLost.
@@ -103,17 +105,6 @@ class LiveRuntime(Protocol):
 
     def wait_for(self, seconds: float) -> list[LiveAnswer]:
         """Wait until something is answered, or for so long."""
-        ...
-
-    def directed_links(
-        self,
-        network: Sequence[str],
-        estimator: str,
-        threshold: float,
-        tiles: Collection[int] | None = None,
-        follow: bool = False,
-    ) -> list[list[DirectedLinks] | None]:
-        """See Runtime. From any thread."""
         ...
 
     def close(self) -> None:

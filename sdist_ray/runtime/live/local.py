@@ -10,6 +10,9 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from sdist_ray.cameras.camera import Camera
 from sdist_ray.coordinator.events import WorkerJoined, WorkerLost
 from sdist_ray.coordinator.instructions import TilePlan
@@ -28,9 +31,11 @@ from sdist_ray.runtime.live.host import LiveHost
 from sdist_ray.runtime.live.pipeline import LivePipeline
 from sdist_ray.runtime.local import SESSION, LocalRuntime
 from sdist_ray.runtime.network import Requests, Tally
+from sdist_ray.runtime.screens import Asked
 from sdist_ray.runtime.snapshots import SnapshotFolder
 from sdist_ray.runtime.warm import warm_up_tally, warm_up_tiles
 from sdist_ray.topology.links import DirectedLinks
+from sdist_ray.topology.screening import Screening
 from sdist_ray.video.source import Image
 
 T = TypeVar("T")
@@ -222,6 +227,17 @@ class LocalLiveRuntime(LocalRuntime):
         with self._counting_now:
             return super().directed_links(network, estimator, threshold, tiles, follow)
 
+    def screen(
+        self,
+        network: Sequence[str],
+        screening: Screening,
+        tiles: Collection[int] | None = None,
+        follow: bool = False,
+    ) -> list[npt.NDArray[np.int64] | None]:
+        """See LiveRuntime."""
+        with self._counting_now:
+            return super().screen(network, screening, tiles, follow)
+
     def pictures(self, most: int) -> dict[str, Image]:
         """See LiveNetwork. From any thread."""
         found: dict[str, Image] = {}
@@ -301,10 +317,15 @@ class LocalLiveNetwork:
         self._pipeline.request(self._requests.all)
 
     def directed_links(
-        self, network: Sequence[str], estimator: str, threshold: float, follow: bool = False
+        self,
+        network: Sequence[str],
+        estimator: str,
+        threshold: float,
+        follow: bool = False,
+        screening: Screening | None = None,
     ) -> list[DirectedLinks] | None:
         """See LiveNetwork."""
-        return self._pipeline.directed_links(network, estimator, threshold, follow)
+        return self._pipeline.directed_links(Asked(network, estimator, threshold, follow, screening))
 
     def pictures(self, most: int) -> dict[str, Image]:
         """See LiveNetwork."""

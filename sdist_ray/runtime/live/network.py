@@ -9,6 +9,7 @@ from sdist_ray.cameras.camera import Camera
 from sdist_ray.runtime.health import NetworkHealth
 from sdist_ray.runtime.network import Tally
 from sdist_ray.topology.links import DirectedLinks
+from sdist_ray.topology.screening import Screening
 from sdist_ray.video.source import Image
 
 
@@ -62,7 +63,12 @@ class LiveNetwork(Protocol):
         ...
 
     def directed_links(
-        self, network: Sequence[str], estimator: str, threshold: float, follow: bool = False
+        self,
+        network: Sequence[str],
+        estimator: str,
+        threshold: float,
+        follow: bool = False,
+        screening: Screening | None = None,
     ) -> list[DirectedLinks] | None:
         """Every tile's directed links as they are now; None where a shard is not there for the moment.
 
@@ -73,6 +79,7 @@ class LiveNetwork(Protocol):
             estimator, threshold: see topology.links.directed_links.
             follow: whether this is asked again and again while it runs; then links that are new may be
                 lacking, where that saves work.
+            screening: where it is given, only those that may be links by that; see topology.screening.
         """
         ...
 

@@ -56,6 +56,7 @@ from sdist_ray.runtime.live.takeover import Beginning, look_around, replay
 from sdist_ray.runtime.live.vitals import Vitals
 from sdist_ray.runtime.network import AddCameras, PauseCameras, Repartition, Request, Tally
 from sdist_ray.runtime.planner import planner_of
+from sdist_ray.runtime.screens import Asked, links_of_shards
 from sdist_ray.runtime.warm import warm_up_ranges
 from sdist_ray.topology.links import DirectedLinks
 
@@ -179,12 +180,10 @@ class LivePipeline:
         self._vitals.heard(worker, collected, self._places, self._coordinator.reads(worker), now_s)
         self._events.append(WorkerAnswered(worker, collected.loads))
 
-    def directed_links(
-        self, network: Sequence[str], estimator: str, threshold: float, follow: bool = False
-    ) -> list[DirectedLinks] | None:
+    def directed_links(self, asked: Asked) -> list[DirectedLinks] | None:
         """Every tile's directed links as they are now; None where a shard is not there."""
         tiles = None if self._coordinator is None else self._coordinator.tiles
-        answers = self._runtime.directed_links(network, estimator, threshold, tiles, follow)
+        answers = links_of_shards(self._runtime, asked, tiles)
         if any(links is None for links in answers):
             return None
         return [links for part in answers for links in part or ()]

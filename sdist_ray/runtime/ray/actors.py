@@ -18,6 +18,7 @@ from sdist_ray.runtime.hosts import Parcel, ShardHost, Stale, WorkerHost, use_on
 from sdist_ray.runtime.network import Request
 from sdist_ray.runtime.pipeline import Pipeline
 from sdist_ray.runtime.ray.runtime import RayRuntime, Setup
+from sdist_ray.runtime.screens import Asked
 from sdist_ray.runtime.snapshots import SnapshotFolder
 from sdist_ray.runtime.warm import warm_up_tiles
 from sdist_ray.topology.links import DirectedLinks
@@ -125,9 +126,9 @@ class CoordinatorActor:
             return str(cause), pipeline.newest
         return None, pipeline.newest
 
-    def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
+    def directed_links(self, asked: Asked) -> list[DirectedLinks]:
         """See Pipeline."""
-        return self._begun().directed_links(network, estimator, threshold)
+        return self._begun().directed_links(asked)
 
     def reports(self) -> list[CameraReport]:
         """See Pipeline."""

@@ -23,6 +23,7 @@ from sdist_ray.runtime.live.host import LiveHost
 from sdist_ray.runtime.live.pipeline import LivePipeline
 from sdist_ray.runtime.network import Request, Requests
 from sdist_ray.runtime.ray.live import LiveSetup, RayLiveRuntime
+from sdist_ray.runtime.screens import Asked
 from sdist_ray.topology.links import DirectedLinks
 
 STATES_TIMEOUT_S = 5.0
@@ -156,11 +157,9 @@ class LiveCoordinatorActor:
         self._begun()
         return self._commands.answer(request)
 
-    def directed_links(
-        self, network: Sequence[str], estimator: str, threshold: float, follow: bool = False
-    ) -> list[DirectedLinks] | None:
+    def directed_links(self, asked: Asked) -> list[DirectedLinks] | None:
         """See LiveNetwork."""
-        return self._begun().directed_links(network, estimator, threshold, follow)
+        return self._begun().directed_links(asked)
 
     def stop(self) -> None:
         """See LivePipeline."""

@@ -32,11 +32,13 @@ from sdist_ray.runtime.ray.network import (
     CLEAR_TIMEOUT_S,
     NAMESPACE,
     SHARDS_SHARE,
-    actor_options,
+    shard_options,
 )
 from sdist_ray.runtime.ray.nodes import cpus_to_use, least_cpus
 from sdist_ray.runtime.ray.runtime import UNTIL_IT_IS_THERE
+from sdist_ray.runtime.screens import Asked
 from sdist_ray.topology.links import DirectedLinks
+from sdist_ray.topology.screening import Screening
 from sdist_ray.video.source import Image
 
 ANSWER_TIMEOUT_S = 10.0
@@ -130,7 +132,7 @@ class RayLiveNetwork:
                 "live.name=… would give this one another name"
             ) from error
         # Workers fill every node but for the shards' share: one that lost its node must fit there.
-        shard = actor_options(SHARDS_SHARE * min(cpus_to_use() / max(shards, 1), least_cpus()))
+        shard = shard_options(SHARDS_SHARE * min(cpus_to_use() / max(shards, 1), least_cpus()))
         self._shards = tuple(
             ray.remote(ExclusionShard).options(**shard).remote(counting, keeping.snapshots)
             for _ in range(shards)
@@ -246,13 +248,19 @@ class RayLiveNetwork:
         self._request("pause_cameras", list(cameras), paused)
 
     def directed_links(
-        self, network: Sequence[str], estimator: str, threshold: float, follow: bool = False
+        self,
+        network: Sequence[str],
+        estimator: str,
+        threshold: float,
+        follow: bool = False,
+        screening: Screening | None = None,
     ) -> list[DirectedLinks] | None:
         """See LiveNetwork. What died since the end is made anew, so that there are links."""
+        question = Asked(network, estimator, threshold, follow, screening)
         while True:
             links, lost = None, Stale()
             try:
-                links = self._links(network, estimator, threshold, follow)
+                links = self._links(question)
             except LOST_COORDINATOR as error:
                 lost = error
             if links is not None or self._running is not None:
@@ -262,9 +270,9 @@ class RayLiveNetwork:
             self._take_over(lost)
             self.stop()
 
-    def _links(self, *arguments: Any) -> list[DirectedLinks] | None:
+    def _links(self, question: Asked) -> list[DirectedLinks] | None:
         """Ask for links; the network is looked after meanwhile."""
-        asked = self._coordinator.directed_links.remote(*arguments)
+        asked = self._coordinator.directed_links.remote(question)
         end_s = time.monotonic() + LINKS_TIMEOUT_S
         while not ray.wait([asked], timeout=1.0)[0] and time.monotonic() < end_s:
             if self._running is not None:

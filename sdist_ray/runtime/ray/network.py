@@ -25,13 +25,17 @@ from sdist_ray.runtime.hosts import Stale
 from sdist_ray.runtime.journal import JournalReader
 from sdist_ray.runtime.network import Requests, Tally
 from sdist_ray.runtime.ray.actors import CoordinatorActor, DetectionWorker, ExclusionShard
-from sdist_ray.runtime.ray.nodes import cpus_to_use
+from sdist_ray.runtime.ray.nodes import SHARDS, cpus_to_use, offer_shards
 from sdist_ray.runtime.ray.runtime import UNTIL_IT_IS_THERE, Actors, Setup
+from sdist_ray.runtime.screens import Asked
 from sdist_ray.topology.links import DirectedLinks
+from sdist_ray.topology.screening import Screening
 
 SHARDS_SHARE = 0.25
 """Of the CPUs, for all shards together; workers, which decode and detect, get the rest."""
 NAMESPACE = "sdist_ray"
+SHARD_SLICE = 0.001
+"""Of what a node offers for shards, that one takes: any number of them fits."""
 LOOK_S = 0.1
 CLEAR_TIMEOUT_S = 2.0
 # A call that were made again would count twice.
@@ -66,7 +70,7 @@ class RayNetwork:
         self._journal = JournalReader(keeping.journal)
         cpus = cpus_to_use()
         worker = actor_options(cpus * (1 - SHARDS_SHARE) / workers)
-        shard = actor_options(cpus * SHARDS_SHARE / max(shards, 1))
+        shard = shard_options(cpus * SHARDS_SHARE / max(shards, 1))
         self._actors = Actors(
             tuple(
                 ray.remote(DetectionWorker).options(**worker).remote(network.clock) for _ in range(workers)
@@ -123,9 +127,12 @@ class RayNetwork:
         self._requests.partition(partitioning)
         self._coordinator.begin.remote([self._setup], self._requests.all)
 
-    def directed_links(self, network: Sequence[str], estimator: str, threshold: float) -> list[DirectedLinks]:
+    def directed_links(
+        self, network: Sequence[str], estimator: str, threshold: float, screening: Screening | None = None
+    ) -> list[DirectedLinks]:
         """See Network."""
-        links: list[DirectedLinks] = self._ask("directed_links", network, estimator, threshold)
+        asked = Asked(network, estimator, threshold, screening=screening)
+        links: list[DirectedLinks] = self._ask("directed_links", asked)
         return links
 
     def reports(self) -> list[CameraReport]:
@@ -175,6 +182,15 @@ def actor_options(cpus: float) -> dict[str, Any]:
     """Of an actor that is to have so many CPUs, one at most."""
     # Spread over the nodes: one that dies takes few with it.
     return ACTOR_OPTIONS | {"num_cpus": _share(min(1.0, cpus)), "scheduling_strategy": "SPREAD"}
+
+
+def shard_options(cpus: float) -> dict[str, Any]:
+    """Of a shard that is to have so many CPUs; where nodes offer to host shards, it is on one of them."""
+    options = actor_options(cpus)
+    if offer_shards():
+        # No CPUs are set aside there: any one of these nodes must be able to host all shards.
+        options |= {"num_cpus": 0, "resources": {SHARDS: SHARD_SLICE}}
+    return options
 
 
 def _share(cpus: float) -> float:

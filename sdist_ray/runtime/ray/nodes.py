@@ -6,6 +6,9 @@ import importlib
 
 import ray
 
+SHARDS = "sdist_ray_shards"
+"""A resource that nodes may offer (``ray start --resources``); where some do, shards live on those only."""
+
 
 def living_nodes() -> dict[str, float]:
     """CPUs of every node that lives, by its id."""
@@ -31,3 +34,8 @@ def cpus_to_use() -> float:
 def least_cpus() -> float:
     """CPUs of the smallest node that has any; 1 where none has."""
     return min((cpus for cpus in living_nodes().values() if cpus > 0), default=1.0)
+
+
+def offer_shards() -> bool:
+    """Whether some node offers to host the shards."""
+    return any(node["Alive"] and node["Resources"].get(SHARDS, 0.0) > 0 for node in ray.nodes())

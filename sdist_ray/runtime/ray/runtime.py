@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import ray
 from ray.exceptions import ObjectLostError, RayActorError
 
@@ -29,6 +31,7 @@ from sdist_ray.runtime.base import Advanced, Answer, FeedFactory, Keeping, Opene
 from sdist_ray.runtime.feeds import Assignment, CameraReport, NetworkSpec
 from sdist_ray.runtime.hosts import Stale
 from sdist_ray.topology.links import DirectedLinks
+from sdist_ray.topology.screening import Screening
 
 log = logging.getLogger(__name__)
 # Its process died, or an answer was lost with its node, or it does not know this session any more.
@@ -280,6 +283,30 @@ class RayRuntime:
         asked = network, estimator, threshold, tiles, follow
         references = [
             shard.directed_links.remote(self._shard_session[number], *asked)
+            for number, shard in enumerate(self._shards)
+        ]
+        return [self._unless_lost(reference) for reference in references]
+
+    def screen(
+        self,
+        network: Sequence[str],
+        screening: Screening,
+        tiles: Collection[int] | None = None,
+        follow: bool = False,
+    ) -> list[npt.NDArray[np.int64] | None]:
+        """See Screens."""
+        # Once for all shards: rates are some megabytes.
+        asked = network, ray.put(screening), tiles, follow
+        references = [
+            shard.screen.remote(self._shard_session[number], *asked)
+            for number, shard in enumerate(self._shards)
+        ]
+        return [self._unless_lost(reference) for reference in references]
+
+    def screened(self, last: int) -> list[list[DirectedLinks] | None]:
+        """See Screens."""
+        references = [
+            shard.screened.remote(self._shard_session[number], last)
             for number, shard in enumerate(self._shards)
         ]
         return [self._unless_lost(reference) for reference in references]

@@ -9,10 +9,12 @@ worth the sum of its three greatest G: three places, for one may be a coincidenc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
+from numba.extending import intrinsic
 
 from sdist_ray.topology.ground_plane.homography import UNITS_X, UNITS_Y
 from sdist_ray.topology.ground_plane.view import Array, Ints, View
@@ -48,13 +50,48 @@ def set_bits(first, offset, place, bits):  # type: ignore[no-untyped-def]
             bits[row * BLOCK_COLUMNS + column, s // 64] |= np.uint64(1) << np.uint64(s % 64)
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def popcount(typing: Any, word: Any) -> Any:
+    """Bits that are set in a uint64, as int64; the processor counts several words at once where it can."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return numba.int64(numba.uint64), generate
+
+
 @numba.njit(cache=True, nogil=True)
-def popcount(x):  # type: ignore[no-untyped-def]
-    """Bits that are set in a uint64."""
-    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
+def pair_worth(bits_a, count_a, bits_b, count_b, logarithm):  # type: ignore[no-untyped-def]
+    """How much speaks for a pair of cameras.
+
+    Args:
+        bits_a, bits_b: uint64 (BLOCKS, words), of each.
+        count_a, count_b: int64 (BLOCKS,), bits that are set.
+        logarithm: float64 (samples + 1,), of whole numbers; ln 0 is 0.
+    """
+    samples = logarithm.shape[0] - 1
+    one, two, three = 0.0, 0.0, 0.0
+    for i in range(bits_a.shape[0]):
+        if count_a[i] == 0:
+            continue
+        for j in range(bits_b.shape[0]):
+            if count_b[j] == 0:
+                continue
+            n = 0
+            for w in range(bits_a.shape[1]):
+                n += popcount(bits_a[i, w] & bits_b[j, w])
+            expected = count_a[i] * count_b[j] / samples
+            if n <= expected:
+                continue
+            apart = logarithm[n] + logarithm[samples] - (logarithm[count_a[i]] + logarithm[count_b[j]])
+            g = 2.0 * (n * apart - n + expected)
+            if g > one:
+                one, two, three = g, one, two
+            elif g > two:
+                two, three = g, two
+            elif g > three:
+                three = g
+    return one + two + three
 
 
 @numba.njit(cache=True, nogil=True)
@@ -64,36 +101,47 @@ def together(bits_a, count_a, bits_b, count_b, logarithm, worth):  # type: ignor
     Args:
         bits_a, bits_b: uint64 (cameras, BLOCKS, words).
         count_a, count_b: int64 (cameras, BLOCKS), bits that are set.
-        logarithm: float64 (samples + 1,), of whole numbers; ln 0 is 0.
+        logarithm: see ``pair_worth``.
         worth: float64 (cameras of a, cameras of b), written.
     """
-    samples = logarithm.shape[0] - 1
-    words = bits_a.shape[2]
     for a in range(bits_a.shape[0]):
         for b in range(bits_b.shape[0]):
-            one, two, three = 0.0, 0.0, 0.0
-            for i in range(bits_a.shape[1]):
-                if count_a[a, i] == 0:
-                    continue
-                for j in range(bits_b.shape[1]):
-                    if count_b[b, j] == 0:
-                        continue
-                    n = 0
-                    for w in range(words):
-                        n += popcount(bits_a[a, i, w] & bits_b[b, j, w])
-                    expected = count_a[a, i] * count_b[b, j] / samples
-                    if n <= expected:
-                        continue
-                    apart = logarithm[n] + logarithm[samples]
-                    apart -= logarithm[count_a[a, i]] + logarithm[count_b[b, j]]
-                    g = 2.0 * (n * apart - n + expected)
-                    if g > one:
-                        one, two, three = g, one, two
-                    elif g > two:
-                        two, three = g, two
-                    elif g > three:
-                        three = g
-            worth[a, b] = one + two + three
+            worth[a, b] = pair_worth(bits_a[a], count_a[a], bits_b[b], count_b[b], logarithm)
+
+
+@numba.njit(cache=True, nogil=True)
+def pairs_together(bits, later, count, pairs, logarithm, worth):  # type: ignore[no-untyped-def]
+    """How much speaks for some pairs.
+
+    Args:
+        bits, later: uint64 (cameras, BLOCKS, words), of the first and of the second of a pair.
+        count: int64 (cameras, BLOCKS), bits that are set in either.
+        pairs: int64 (pairs, 2).
+        logarithm: see ``pair_worth``.
+        worth: float64 (pairs,), written.
+    """
+    for k in range(pairs.shape[0]):
+        a, b = pairs[k, 0], pairs[k, 1]
+        worth[k] = pair_worth(bits[a], count[a], later[b], count[b], logarithm)
+
+
+def worth_by_delay(bits: Words, count: Ints, pairs: Ints, samples: int, reach: int) -> Array:
+    """How much speaks for pairs if b's clock were later than a's by every number of samples up to ``reach``.
+
+    Args:
+        bits, count: see ``block_bits``.
+        pairs: int64 (pairs, 2).
+        samples: of the footage.
+        reach: samples.
+
+    Returns:
+        float64 (pairs, 2 * reach + 1), from -reach on.
+    """
+    worth = np.zeros((2 * reach + 1, len(pairs)))
+    table = logarithms(samples)
+    for own, delay in zip(worth, range(-reach, reach + 1), strict=True):
+        pairs_together(bits, turned_bits(bits, samples, -delay), count, pairs, table, own)
+    return worth.T
 
 
 def block_bits(views: Sequence[View]) -> tuple[Words, Ints]:
@@ -103,6 +151,16 @@ def block_bits(views: Sequence[View]) -> tuple[Words, Ints]:
     for view, own in zip(views, bits, strict=True):
         set_bits(view.first, view.offset, view.place, own)
     return bits, np.bitwise_count(bits).sum(axis=2).astype(np.int64)
+
+
+def turned_bits(bits: Words, samples: int, shift: int) -> Words:
+    """The bits of time turned in a circle: what was at sample s is at s + ``shift``, modulo ``samples``."""
+    turned = np.zeros_like(bits)
+    for own, camera in zip(bits, turned, strict=True):
+        ones = np.unpackbits(own.view(np.uint8), axis=1, bitorder="little")[:, :samples]
+        packed = np.packbits(np.roll(ones, shift, axis=1), axis=1, bitorder="little")
+        camera.view(np.uint8)[:, : packed.shape[1]] = packed
+    return turned
 
 
 def logarithms(samples: int) -> Array:
@@ -128,7 +186,7 @@ def best_partners(worth: Array, rows: Sequence[int], most: int) -> list[tuple[in
 
 
 def candidates(bits: Words, count: Ints, samples: int, most: int) -> list[tuple[int, int]]:
-    """Pairs (a, b), a < b, that are among the ``most`` best of either camera, ascending."""
+    """Pairs (a, b), a < b, that are among the ``most`` best of either camera, the best first."""
     cameras = len(bits)
     worth = np.zeros((cameras, cameras))
     table = logarithms(samples)
@@ -137,7 +195,8 @@ def candidates(bits: Words, count: Ints, samples: int, most: int) -> list[tuple[
             bits[a : a + 1], count[a : a + 1], bits[a + 1 :], count[a + 1 :], table, worth[a : a + 1, a + 1 :]
         )
     pairs = best_partners(worth + worth.T, range(cameras), most)
-    return sorted({(min(a, b), max(a, b)) for a, b in pairs})
+    chosen = {(min(a, b), max(a, b)) for a, b in pairs}
+    return sorted(chosen, key=lambda pair: (-worth[pair], pair))
 
 
 def chance_pairs(

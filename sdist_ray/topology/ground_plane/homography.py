@@ -1,4 +1,4 @@
-"""Homographies between two images, in kernels: four points, many weighted points, transfer, orientation.
+"""Homographies between two images, in kernels: weighted points, transfer, orientation.
 
 Points are in *units*: x in twelfths of an image's width, y in ninths of its height, whatever the grid of
 windows is. A homography H (3, 3) maps points of image a to points of image b; its scale is such that
@@ -14,6 +14,8 @@ UNITS_X, UNITS_Y = 12.0, 9.0
 SPREAD = 4.0
 """Points are taken from their mean, in so many units, before a linear system is made of them."""
 LEAST_PIVOT = 1e-9
+NONE, ONE = np.int64(0), np.int64(1)
+"""What kernels give to kernels in place of literals, for each of which they would be compiled anew."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -49,31 +51,6 @@ def solve(system, unknowns, solution):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def from_four(a, b, system, found, homography):  # type: ignore[no-untyped-def]
-    """The homography that maps four points of a onto four of b; False where there is none.
-
-    Args:
-        a, b: float64 (at least 4, 2), units.
-        system: float64 (8, 9), scratch.
-        found: float64 (8,), scratch.
-        homography: float64 (3, 3), written; H[2, 2] = 1.
-    """
-    system[:] = 0.0
-    for i in range(4):
-        x, y, u, v = a[i, 0], a[i, 1], b[i, 0], b[i, 1]
-        for k, value in ((0, x), (1, y), (2, 1.0), (6, -u * x), (7, -u * y), (8, u)):
-            system[2 * i, k] = value
-        for k, value in ((3, x), (4, y), (5, 1.0), (6, -v * x), (7, -v * y), (8, v)):
-            system[2 * i + 1, k] = value
-    if not solve(system, 8, found):
-        return False
-    for k in range(8):
-        homography[k // 3, k % 3] = found[k]
-    homography[2, 2] = 1.0
-    return True
-
-
-@numba.njit(cache=True, nogil=True)
 def transfer(homography, x, y):  # type: ignore[no-untyped-def]
     """Where a point of a lies in b, and w; far away where w is next to nothing."""
     w = homography[2, 0] * x + homography[2, 1] * y + homography[2, 2]
@@ -99,6 +76,13 @@ def spread_of(homography, u, v, w):  # type: ignore[no-untyped-def]
     xy = j00 * j10 + j01 * j11
     yy = 1.0 + j10 * j10 + j11 * j11
     return xx, xy, yy, xx * yy - xy * xy
+
+
+@numba.njit(cache=True, nogil=True)
+def put(source, target):  # type: ignore[no-untyped-def]
+    """Copy a 3 x 3 matrix. Not by a slice: what checks shapes takes longer to compile than a search."""
+    for k in range(9):
+        target[k // 3, k % 3] = source[k // 3, k % 3]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -161,46 +145,56 @@ def orient(h, a, count):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def fit_weighted(a, b, weight, count, system, found, homography):  # type: ignore[no-untyped-def]
+def fit_weighted(a, b, weight, count, system, found, homography, way, timed):  # type: ignore[no-untyped-def]
     """The homography that least squares give for weighted matches; w = 1 at the mean of a's points.
 
     That w is not 0 there: w = 0 is the line on the ground on which camera b stands, and nobody is seen on it.
+    With ``timed`` a ninth number is sought: by how many samples b's clock is later than a's.
 
     Args:
         a, b: float64 (at least count, 2), units.
         weight: float64 (at least count, 3): the entries xx, xy, yy of the matrix that weighs the two
             equations of a match, that is the inverse covariance of its residual, over w².
         count: how many.
-        system: float64 (8, 9), scratch.
-        found: float64 (8,), scratch.
+        system: float64 (9, 10), scratch.
+        found: float64 (9,), scratch; the delay is left in found[8].
         homography: float64 (3, 3), written; its scale is arbitrary.
+        way: float64 (at least count, 3): how far b's point moves in a sample, x and y, and w of a rough
+            homography, of any scale; looked at if ``timed``.
+        timed: whether the delay is sought.
     """
+    unknowns = 9 if timed else 8
     system[:] = 0.0
-    first, second = np.zeros(9), np.zeros(9)
-    ax, ay, bx, by = 0.0, 0.0, 0.0, 0.0
+    first, second = np.zeros(10), np.zeros(10)
+    ax, ay, bx, by, aw = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(count):
         ax += a[i, 0]
         ay += a[i, 1]
         bx += b[i, 0]
         by += b[i, 1]
-    ax, ay, bx, by = ax / count, ay / count, bx / count, by / count
+        aw += way[i, 2] if timed else 0.0
+    ax, ay, bx, by, aw = ax / count, ay / count, bx / count, by / count, aw / count
     for i in range(count):
         x, y = (a[i, 0] - ax) / SPREAD, (a[i, 1] - ay) / SPREAD
         u, v = (b[i, 0] - bx) / SPREAD, (b[i, 1] - by) / SPREAD
+        if timed:
+            w = way[i, 2] / aw / SPREAD
+            first[8], second[8] = -way[i, 0] * w, -way[i, 1] * w
         first[0], first[1], first[2] = x, y, 1.0
-        first[6], first[7], first[8] = -u * x, -u * y, u
+        first[6], first[7], first[unknowns] = -u * x, -u * y, u
         second[3], second[4], second[5] = x, y, 1.0
-        second[6], second[7], second[8] = -v * x, -v * y, v
+        second[6], second[7], second[unknowns] = -v * x, -v * y, v
         xx, xy, yy = weight[i, 0], weight[i, 1], weight[i, 2]
-        for row in range(8):
+        for row in range(unknowns):
             p = xx * first[row] + xy * second[row]
             q = xy * first[row] + yy * second[row]
-            for column in range(9):
+            for column in range(unknowns + 1):
                 system[row, column] += p * first[column] + q * second[column]
-    if not solve(system, 8, found):
+    if not solve(system, unknowns, found):
         return False
     # Back to units: H = B⁻¹ H' A, with A and B what took the points from their means.
-    h0, h1, h2, h3, h4, h5, h6, h7 = found
+    h0, h1, h2, h3 = found[0], found[1], found[2], found[3]
+    h4, h5, h6, h7 = found[4], found[5], found[6], found[7]
     e0 = h2 - (h0 * ax + h1 * ay) / SPREAD
     e1 = h5 - (h3 * ax + h4 * ay) / SPREAD
     e2 = 1.0 - (h6 * ax + h7 * ay) / SPREAD

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.topology.ground_plane.closure import inverse
@@ -15,6 +14,8 @@ from sdist_ray.topology.ground_plane.view import Array, Ints
 
 ACROSS = 8
 """Points along each side of a window that are transferred."""
+COARSE = Grid(6, 5)
+"""Windows by which it is judged how much two images share."""
 UNITS = np.diag([UNITS_X, UNITS_Y, 1.0])
 
 
@@ -71,16 +72,7 @@ def shared_windows(homography: Array, grid: Grid) -> WindowPairs:
     return WindowPairs(a, b, forth[a, b] / points, back[b, a] / points)
 
 
-def contradicted(homography: Array, grid: Grid, window_a: Ints, window_b: Ints) -> npt.NDArray[np.bool_]:
-    """Whether links are of windows that share no ground.
-
-    Counting alone cannot tell a window from its neighbours, for it pads them.
-
-    Args:
-        homography: float64 (3, 3), units of a to units of b.
-        grid: of both cameras.
-        window_a, window_b: int64 (links,).
-    """
-    shared = shared_windows(homography, grid)
-    known = shared.window_a * grid.windows + shared.window_b
-    return ~np.isin(window_a * grid.windows + window_b, known)
+def shared_share(homography: Array) -> float:
+    """The greater of the shares of two images that lie in the other."""
+    pairs = shared_windows(homography, COARSE)
+    return float(max(pairs.overlap_a.sum(), pairs.overlap_b.sum())) / COARSE.windows

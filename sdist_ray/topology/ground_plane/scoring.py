@@ -11,7 +11,8 @@ from sdist_ray.topology.ground_plane.view import FINENESS, RADII
 RADII_SQUARED = tuple(float(radius) ** 2 for radius in RADII)
 LEVELS = len(RADII_SQUARED)
 VISIT_SAMPLES = 4.0
-"""A visit is worth at most so many samples: those of one person are no independent trials."""
+"""A visit is worth at most so many samples: those of one person are no independent trials. A visit is one
+leg of somebody's way: where people turn is new evidence, how long a straight line goes on is not."""
 MARGIN = 0.3
 """Units from the image's border within which nothing is judged: people are cut off there."""
 
@@ -35,9 +36,17 @@ def score_one_way(homography, a, b, hit, miss, radius, every, stride, out):  # t
     limit = radius * radius
     for k in range(0, a.first.shape[0], stride):
         begin, end = a.first[k], a.first[k] + a.offset[k + 1] - a.offset[k]
-        total, count, hits = 0.0, 0, 0
+        total, count, hits, leg = 0.0, 0, 0, np.int64(-1)
         for s in range((begin + every - 1) // every * every, end, every):
             at = a.offset[k] + s - begin
+            if a.leg[at] != leg:
+                if count > 0:
+                    score += total * min(1.0, VISIT_SAMPLES / count)
+                    judged += 1.0
+                    hits_in_all += hits
+                    if 2 * hits > count:
+                        met += 1.0
+                total, count, hits, leg = 0.0, 0, 0, a.leg[at]
             x, y, w = transfer(homography, a.place[at, 0], a.place[at, 1])
             if w <= 0.0 or x < MARGIN or y < MARGIN or x > UNITS_X - MARGIN or y > UNITS_Y - MARGIN:
                 continue

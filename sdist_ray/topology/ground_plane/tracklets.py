@@ -7,8 +7,11 @@ to person costs a wrong hypothesis or two.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
+import numpy.typing as npt
 
 GATE, GATE_KNOWN, GATE_NEW = 0.2, 1.2, 2.5
 """How far, in units, a foot point may be from where it is expected, and how much more for every second since
@@ -19,8 +22,9 @@ GAP_S, GAP_TICKS = 0.6, 3
 """The longest gap that is filled: the longer of the two."""
 
 
-@numba.njit(cache=True, nogil=True)
-def link(tick, x, y, fps):  # type: ignore[no-untyped-def]
+def link(
+    tick: npt.NDArray[np.int64], x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], fps: float
+) -> tuple[npt.NDArray[np.int64], int]:
     """The tracklet of every foot point.
 
     Args:
@@ -31,15 +35,41 @@ def link(tick, x, y, fps):  # type: ignore[no-untyped-def]
     Returns:
         int64 (n,), tracklets are numbered by their first foot point; and their number.
     """
+    track, tracks, _, _ = link_on(tick, x, y, fps, *nothing_open(), 0)
+    return track, tracks
+
+
+def nothing_open() -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """What is open before the first foot point; see ``link_on``."""
+    return np.zeros((0, 3), np.int64), np.zeros((0, 4))
+
+
+@numba.njit(cache=True, nogil=True)
+def link_on(tick, x, y, fps, before, state_before, tracks):  # type: ignore[no-untyped-def]
+    """The tracklet of every foot point, where others came before: the same as if all were linked at once.
+
+    Args:
+        tick, x, y, fps: see ``link``; later than what came before.
+        before: int64 (open, 3), of the tracklets that may go on: number, length, last tick.
+        state_before: float64 (open, 4), where they were last, and their velocity per second.
+        tracks: how many there were so far.
+
+    Returns:
+        int64 (n,); the number of tracklets with those before; ``before`` and ``state_before`` of what comes.
+    """
     count = tick.shape[0]
     track = np.full(count, -1, np.int64)
-    tracks = 0
     most_gap = max(round(GAP_S * fps), GAP_TICKS)
-    room = 64
+    opened = before.shape[0]
+    room = max(64, 2 * opened)
     # What is open: its number, length, last tick, place and velocity (per second).
     number, length, last = np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room, np.int64)
     state = np.zeros((room, 4))
-    opened = 0
+    for k in range(opened):
+        number[k], length[k], last[k] = before[k, 0], before[k, 1], before[k, 2]
+        # Not a slice: what checks shapes takes longer to compile than all else here.
+        for i in range(4):
+            state[k, i] = state_before[k, i]
     begin = 0
     while begin < count:
         end = begin
@@ -50,7 +80,8 @@ def link(tick, x, y, fps):  # type: ignore[no-untyped-def]
         for k in range(opened):
             if now - last[k] <= most_gap:
                 number[kept], length[kept], last[kept] = number[k], length[k], last[k]
-                state[kept] = state[k]
+                for i in range(4):
+                    state[kept, i] = state[k, i]
                 kept += 1
         opened = kept
         # A foot point is taken when it has a tracklet; a tracklet when its last tick is now.
@@ -81,24 +112,24 @@ def link(tick, x, y, fps):  # type: ignore[no-untyped-def]
         for i in range(begin, end):
             if track[i] < 0:
                 if opened == number.shape[0]:
-                    number, length, last = _grown(number), _grown(length), _grown(last)
-                    wider = np.zeros((2 * state.shape[0], 4))
-                    wider[: state.shape[0]] = state
-                    state = wider
+                    wider, wider_state = np.zeros((3, 2 * opened), np.int64), np.zeros((2 * opened, 4))
+                    for k in range(opened):
+                        wider[0, k], wider[1, k], wider[2, k] = number[k], length[k], last[k]
+                        for j in range(4):
+                            wider_state[k, j] = state[k, j]
+                    number, length, last, state = wider[0], wider[1], wider[2], wider_state
                 track[i] = tracks
                 number[opened], length[opened], last[opened] = tracks, 1, now
                 state[opened, 0], state[opened, 1], state[opened, 2], state[opened, 3] = x[i], y[i], 0.0, 0.0
                 opened += 1
                 tracks += 1
         begin = end
-    return track, tracks
-
-
-@numba.njit(cache=True, nogil=True)
-def _grown(array):  # type: ignore[no-untyped-def]
-    more = np.zeros(2 * array.shape[0], array.dtype)
-    more[: array.shape[0]] = array
-    return more
+    after, state_after = np.zeros((opened, 3), np.int64), np.zeros((opened, 4))
+    for k in range(opened):
+        after[k, 0], after[k, 1], after[k, 2] = number[k], length[k], last[k]
+        for i in range(4):
+            state_after[k, i] = state[k, i]
+    return track, tracks, after, state_after
 
 
 @numba.njit(cache=True, nogil=True)

@@ -18,8 +18,12 @@ SAMPLE_S = 0.5
 FINENESS = 3
 """Cells of the base rate's map per unit."""
 BASE_RADIUS = 0.8
-RADII = 0.1 * 2.0 ** (0.5 * np.arange(10))
-"""Radii, in units, for which the worth of a hit and of a miss are kept: 0.1 to 2.26."""
+RADII = 0.05 * 2.0 ** (0.5 * np.arange(12))
+"""Radii, in units, for which the worth of a hit and of a miss are kept: 0.05 to 2.26."""
+STRAIGHT = 0.4
+"""Units that somebody may stray from a straight line within one leg of the way."""
+LOOKED_BACK = 24
+"""Places of a leg, at most, that are held against the line."""
 
 
 class View(NamedTuple):
@@ -29,6 +33,7 @@ class View(NamedTuple):
         first: int64 (tracks,), first sample.
         offset: int64 (tracks + 1,), where each begins in ``place``.
         place: float64 (places, 2), units.
+        leg: int64 (places,), which straight piece of somebody's way a place belongs to, ascending.
         sample_start: int64 (samples + 1,), where each sample begins in ``by_sample``.
         by_sample: int64 (places,), indices into ``place`` by sample.
         available: bool (samples,), whether the camera delivered anything then.
@@ -38,6 +43,7 @@ class View(NamedTuple):
     first: Ints
     offset: Ints
     place: Array
+    leg: Ints
     sample_start: Ints
     by_sample: Ints
     available: npt.NDArray[np.bool_]
@@ -65,6 +71,11 @@ def sample_step(fps: float) -> int:
     return max(1, round(SAMPLE_S * fps))
 
 
+def sample_half(step: int) -> int:
+    """Ticks before and after a sample that its places are means over."""
+    return min(2, step // 2)
+
+
 def make_view(
     tick: Ints,
     foot_x: npt.NDArray[Any],
@@ -85,7 +96,7 @@ def make_view(
     y = np.asarray(foot_y, dtype=np.float64) * UNITS_Y
     track, tracks = tracklets.link(tick, x, y, fps)
     first, offset, place = tracklets.sample(
-        *tracklets.fill(tick, x, y, track, tracks), step, min(2, step // 2)
+        *tracklets.fill(tick, x, y, track, tracks), step, sample_half(step)
     )
     return view_of(first, offset, place, available[::step])
 
@@ -97,11 +108,41 @@ def view_of(first: Ints, offset: Ints, place: Array, available: npt.NDArray[np.b
     by_sample = np.argsort(when, kind="stable")
     start = np.searchsorted(when[by_sample], np.arange(samples + 1))
     seen = count_seen(place, start, by_sample)
-    view = View(first, offset, place, start, by_sample, available.copy(), seen)
+    view = View(first, offset, place, cut_legs(offset, place), start, by_sample, available.copy(), seen)
     for array in view:
         # Kernels are compiled for what they are given: one compilation serves here and on Ray.
         array.flags.writeable = False
     return view
+
+
+@numba.njit(cache=True, nogil=True)
+def cut_legs(offset, place):  # type: ignore[no-untyped-def]
+    """The leg of every place: int64 (places,).
+
+    A leg ends where somebody would have strayed by STRAIGHT from the line between its first place and the
+    next; who stands still stays in one leg.
+
+    Args:
+        offset, place: of a View.
+    """
+    leg = np.zeros(place.shape[0], np.int64)
+    legs = 0
+    for k in range(offset.shape[0] - 1):
+        start = offset[k]
+        for at in range(offset[k], offset[k + 1]):
+            vx, vy = place[at, 0] - place[start, 0], place[at, 1] - place[start, 1]
+            way = vx * vx + vy * vy
+            for between in range(start + 1, at, 1 + (at - start) // LOOKED_BACK):
+                dx, dy = place[between, 0] - place[start, 0], place[between, 1] - place[start, 1]
+                share = min(max((dx * vx + dy * vy) / way, 0.0), 1.0) if way > 0.0 else 0.0
+                dx, dy = dx - share * vx, dy - share * vy
+                if dx * dx + dy * dy > STRAIGHT * STRAIGHT:
+                    legs += 1
+                    start = at
+                    break
+            leg[at] = legs
+        legs += 1
+    return leg
 
 
 @numba.njit(cache=True, nogil=True)

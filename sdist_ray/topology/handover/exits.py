@@ -172,7 +172,8 @@ class ExitTally:
         own = np.repeat(np.arange(places), np.diff(start))
         # A place's links are sorted: those of one camera follow each other.
         slot = own * HELD_KEY + other // windows
-        keys, first = np.unique(slot, return_index=True)
+        first = np.flatnonzero(np.diff(slot, prepend=-1))
+        keys = slot[first]
         self._slot_camera: Ints = keys % HELD_KEY
         self._slot_place: Ints = keys // HELD_KEY
         self._slot_start = np.searchsorted(self._slot_place, np.arange(places + 1)).astype(np.int64)

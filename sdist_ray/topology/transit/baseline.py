@@ -53,16 +53,16 @@ def histogram_edges(
     bins = max(2, round(longest_s * fps / width))
     found: list[tuple[int, int, float, float]] = []
     for camera in range(log.cameras):
-        own = slice(log.exit_start[camera * log.zones], log.exit_start[(camera + 1) * log.zones])
-        order = np.argsort(log.exit_tick[own], kind="stable")
-        tick, zone = log.exit_tick[own][order], (log.exit_node[own] % log.zones)[order]
-        counts = np.zeros((log.zones, log.nodes, bins), dtype=np.int32)
-        count_lags(tick, zone, log.entry_tick, log.entry_node, 0, width, counts)
-        mean, spread = counts.mean(axis=2), counts.std(axis=2)
-        highest = counts.max(axis=2)
+        counts = np.zeros((log.zones, bins, log.nodes), dtype=np.float32)
+        for zone, of_zone in enumerate(counts):
+            node = camera * log.zones + zone
+            tick = log.exit_tick[log.exit_start[node] : log.exit_start[node + 1]]
+            count_lags(tick, log.entry_tick, log.entry_node, 0, width, of_zone)
+        mean, spread = counts.mean(axis=1), counts.std(axis=1)
+        highest = counts.max(axis=1)
         above = np.where(highest >= LEAST, (highest - mean) / np.maximum(spread, 1e-9), 0.0)
         above = above.reshape(log.zones, log.cameras, log.zones)
-        peak = counts.argmax(axis=2).reshape(above.shape)
+        peak = counts.argmax(axis=1).reshape(above.shape)
         for other in np.flatnonzero(apart[camera]).tolist():
             best = np.unravel_index(above[:, other].argmax(), (log.zones, log.zones))
             score = float(above[best[0], other, best[1]])

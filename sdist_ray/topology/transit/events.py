@@ -88,6 +88,7 @@ def find_events(  # type: ignore[no-untyped-def]
             for k in range(link_start[fresh[j]], link_start[fresh[j] + 1]):
                 if tick - last[link_place[k]] <= gap:
                     seen = True
+                    break
             if not seen:
                 event_tick[count], event_place[count], event_kind[count] = tick, fresh[j], 0
                 count += 1
@@ -132,11 +133,53 @@ def find_events(  # type: ignore[no-untyped-def]
                 for i in range(link_start[here], link_start[here + 1]):
                     if last[link_place[i]] > since:
                         seen = True
+                        break
                 if not seen:
                     event_tick[count], event_place[count], event_kind[count] = since, here, 1
                     count += 1
             open_count[camera] = kept
     return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread(start, place, near):  # type: ignore[no-untyped-def]
+    """Give each place the links of its neighbours, and the neighbours of what they are with, each once.
+
+    Args:
+        start: int64 (places + 1,), where a place's links begin in ``place``.
+        place: int32 (links,), the other ends.
+        near: int64 (windows, 9), a window and those around it, -1 where there is none.
+
+    Returns:
+        The same, spread; the other ends of a place ascending.
+    """
+    places, windows = start.shape[0] - 1, near.shape[0]
+    begins = np.zeros(places + 1, dtype=np.int64)
+    spread = np.empty(max(place.shape[0], 16), dtype=np.int32)
+    # For whom a place was taken last: cheaper than sorting, each link comes up to 81 times.
+    taken = np.full(places, -1, dtype=np.int32)
+    count = 0
+    for one in range(places):
+        for here in near[one % windows]:
+            if here < 0:
+                continue
+            beside = one - one % windows + here
+            for k in range(start[beside], start[beside + 1]):
+                other = place[k]
+                for there in near[other % windows]:
+                    to = other - other % windows + there
+                    if there < 0 or taken[to] == one:
+                        continue
+                    taken[to] = one
+                    if count == spread.shape[0]:
+                        more = np.empty(2 * count, dtype=np.int32)
+                        more[:count] = spread
+                        spread = more
+                    spread[count] = to
+                    count += 1
+        spread[begins[one] : count].sort()
+        begins[one + 1] = count
+    return begins, spread[:count].copy()
 
 
 @dataclass(frozen=True)
@@ -176,24 +219,12 @@ def spread_links(
     Returns:
         int64 (places + 1,), where the links of a place begin; int32 (links,), places, ascending within each.
     """
-    near = _grid_neighbours(grid)
     pairs = pairs.reshape(-1, 2)
     one, other = np.concatenate([pairs, pairs[:, ::-1]]).T
-    one, other = _spread(one, other, places, near)
-    other, one = _spread(other, one, places, near)
-    return np.searchsorted(one, np.arange(places + 1)).astype(np.int64), other.astype(np.int32)
-
-
-def _spread(
-    one: npt.NDArray[np.int64], other: npt.NDArray[np.int64], places: int, neighbours: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Pairs, with the neighbours of ``other`` in its place; each once, sorted by ``other``, ``one``."""
-    windows = len(neighbours)
-    near = neighbours[other % windows]
-    of = np.broadcast_to(one[:, None], near.shape)[near >= 0]
-    to = (other[:, None] - other[:, None] % windows + near)[near >= 0]
-    key = np.unique(to * np.int64(places) + of)
-    return key % places, key // places
+    order = np.argsort(one, kind="stable")
+    start = np.searchsorted(one[order], np.arange(places + 1)).astype(np.int64)
+    begins, spread = _spread(start, other[order].astype(np.int32), _grid_neighbours(grid))
+    return begins, spread
 
 
 def _grid_neighbours(grid: Grid) -> npt.NDArray[np.int64]:

@@ -79,6 +79,8 @@ def fit_routes(log: Log, peaks: Peaks, spec: TransitSpec, fps: float, before: Ro
     free, alone = np.ones(len(log.exit_tick)), np.empty(len(log.entry_tick))
     histogram, score = np.zeros((len(peaks), bins)), np.zeros(len(peaks))
     peak = np.zeros_like(histogram)
+    # What each bin alone becomes: all rows are smoothed by one product.
+    bells = smooth(np.eye(bins), deviation)
     for _ in range(spec.rounds):
         histogram[:], score[:] = 0.0, 0.0
         claims = np.zeros(len(log.exit_tick))
@@ -86,7 +88,7 @@ def fit_routes(log: Log, peaks: Peaks, spec: TransitSpec, fps: float, before: Ro
             log.entry_tick, log.entry_node, log.exit_start, log.exit_tick, start, peaks.source, peaks.shift,
             bin_ticks, strength, unexplained, free, histogram, score, claims, alone,
         )  # fmt: skip
-        smoothed = smooth(histogram, deviation)
+        smoothed = histogram @ bells
         floor = np.maximum(np.median(smoothed, axis=1), TAIL * smoothed.max(axis=1, initial=0.0))
         peak = np.maximum(smoothed - floor[:, None], 0.0)
         density = peak / np.maximum(peak.sum(axis=1), 1e-12)[:, None] * (1 - ANY_TIME) + ANY_TIME / bins

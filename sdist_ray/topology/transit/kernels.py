@@ -13,6 +13,8 @@ import numpy as np
 
 MOST_PER_ENTRY = math.log(10.0)
 """What one entry can say for a route: certainty about a single one is never more than ten to one."""
+SIDE_BY_SIDE = 128
+"""Nodes that are gone through together: as many as fit the nearest cache with all their bins."""
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -41,63 +43,75 @@ def merge_parties(tick, place, columns, rows, hold, reach, last, kept):  # type:
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def count_lags(exit_tick, exit_zone, entry_tick, entry_node, first_lag, width, counts):  # type: ignore[no-untyped-def]
-    """Count entries after exits by their lag.
+def count_lags(exit_tick, entry_tick, entry_node, first_lag, width, counts):  # type: ignore[no-untyped-def]
+    """Count entries after the exits of one node by their lag.
+
+    Bin by bin, with nodes innermost: what is counted into stays in the nearest cache.
 
     Args:
-        exit_tick: int64 (exits,), ascending, of one camera; exit_zone: int64 (exits,).
-        entry_tick: int64 (entries,), ascending; entry_node: int64 (entries,).
+        exit_tick: int64 (exits,), ascending.
+        entry_tick: int64 (entries,), ascending; entry_node: integers (entries,).
         first_lag: ticks, the least lag.
         width: of a bin, ticks.
-        counts: int32 (zones, nodes, bins), updated.
+        counts: float32 (bins, nodes), updated; whole numbers.
     """
-    span = counts.shape[2] * width
-    first = 0
-    for k in range(entry_tick.shape[0]):
-        newest = entry_tick[k] - first_lag
-        while first < exit_tick.shape[0] and exit_tick[first] <= newest - span:
-            first += 1
-        at = first
-        while at < exit_tick.shape[0] and exit_tick[at] <= newest:
-            counts[exit_zone[at], entry_node[k], (newest - exit_tick[at]) // width] += 1
-            at += 1
+    entries = entry_tick.shape[0]
+    at = np.searchsorted(entry_tick, exit_tick + first_lag)
+    for bin in range(counts.shape[0]):
+        row, until = counts[bin], first_lag + (bin + 1) * width
+        for k in range(exit_tick.shape[0]):
+            entry, end = at[k], exit_tick[k] + until
+            while entry < entries and entry_tick[entry] < end:
+                row[entry_node[entry]] += np.float32(1)
+                entry += 1
+            at[k] = entry
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def find_peaks(counts, expected, widths, least, score, begin, width):  # type: ignore[no-untyped-def]
-    """The stretch of lags that stands out most, for every route.
+def find_peaks(counts, expected, widths, least, floor, score, begin, width):  # type: ignore[no-untyped-def]
+    """The stretch of lags that stands out most, for every route from one node.
 
-    The score is a Poisson likelihood ratio, n ln(n / m) - n + m, of n where m are expected.
+    The score is a Poisson likelihood ratio, n ln(n / m) - n + m, of n where m are expected. Of stretches of
+    one width it is that with the greatest n: nodes are gone through side by side, and few logarithms taken.
 
     Args:
-        counts: int32 (zones, nodes, bins).
-        expected: float64 (zones, nodes), of a bin.
+        counts: float32 (bins, nodes).
+        expected: float64 (nodes,), of a bin.
         widths: int64, stretches to look at, bins.
         least: counts below which a stretch says nothing.
-        score: float64 (zones, nodes), written; 0 where nothing stands out.
-        begin, width: int64 (zones, nodes), written: the stretch, bins.
+        floor: routes whose score is not above it need not be told; at least 0.
+        score: float64 (nodes,), written; 0 where nothing stands out.
+        begin, width: int64 (nodes,), written: the stretch, bins.
     """
-    for zone in range(counts.shape[0]):
-        for node in range(counts.shape[1]):
-            score[zone, node] = 0.0
-            begin[zone, node] = width[zone, node] = 0
-            total = 0
-            for k in range(counts.shape[2]):
-                total += counts[zone, node, k]
-            if total < least:
-                continue
-            for w in widths:
-                mean = max(expected[zone, node] * w, 0.02)
-                n = 0
-                for k in range(counts.shape[2]):
-                    n += counts[zone, node, k]
-                    if k >= w:
-                        n -= counts[zone, node, k - w]
-                    if k >= w - 1 and n >= least and n > mean:
-                        gain = n * math.log(n / mean) - n + mean
-                        if gain > score[zone, node]:
-                            score[zone, node] = gain
-                            begin[zone, node], width[zone, node] = k - w + 1, w
+    bins, nodes = counts.shape
+    sums = np.zeros((bins + 1, SIDE_BY_SIDE), dtype=np.float32)
+    most = np.empty(SIDE_BY_SIDE, dtype=np.float32)
+    score[:] = 0.0
+    begin[:] = width[:] = 0
+    for first in range(0, nodes, SIDE_BY_SIDE):
+        beside = min(SIDE_BY_SIDE, nodes - first)
+        for k in range(bins):
+            before, after, row = sums[k], sums[k + 1], counts[k, first : first + beside]
+            for node in range(beside):
+                after[node] = before[node] + row[node]
+        for w in widths:
+            most[:] = 0
+            for k in range(bins - w + 1):
+                before, after = sums[k], sums[k + w]
+                for node in range(SIDE_BY_SIDE):
+                    n = after[node] - before[node]
+                    most[node] = n if n > most[node] else most[node]
+            for node in range(beside):
+                at, n = first + node, most[node]
+                mean = max(expected[at] * w, 0.02)
+                # As ln x <= x - 1, the score is at most (n - m)^2 / m.
+                if n < least or n <= mean or (n - mean) * (n - mean) <= floor * mean:
+                    continue
+                gain = n * math.log(n / mean) - n + mean
+                if gain > score[at]:
+                    score[at], width[at], begin[at] = gain, w, 0
+                    while sums[begin[at] + w, node] - sums[begin[at], node] < n:
+                        begin[at] += 1
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)

@@ -25,6 +25,8 @@ from sdist_ray.topology.transit.spec import TransitSpec
 
 PARTY_WINDOWS = 2
 PARTS_AT_ONCE = 256
+ROUTES_TO_A_NODE = 32
+"""Of more routes to one node most are chance: their number grows with all cameras, memory must not."""
 
 
 class _Kind:
@@ -156,7 +158,8 @@ class TransitLearner:
         sources = self._sources()
         rates = expected_per_tick(log, round(600 * self.clock.fps))
         found = scan_peaks(log, sources, shifts, apart, rates, spec, self.clock.fps)
-        self._peaks = found if self._peaks is None else self._peaks.renewed(found, sources)
+        known = found if self._peaks is None else self._peaks.renewed(found, sources)
+        self._peaks = known.strongest(ROUTES_TO_A_NODE)
         self._routes = fit_routes(log, self._peaks.where_apart(apart), spec, self.clock.fps, self._routes)
         return make_transits(log, self._routes, apart, shifts, self.available_ticks, spec, self.clock.fps)
 

@@ -72,6 +72,16 @@ class Peaks:
         old = self.where(~np.isin(self.source // self.zones, cameras))
         return Peaks.of([old._columns(), found._columns()], self.zones)
 
+    def strongest(self, most: int) -> Peaks:
+        """The strongest to every node, of those that are moved on by as much: no more than so many."""
+        order = np.lexsort((-self.score, self.shift, self.target))
+        target, shift = self.target[order], self.shift[order]
+        begins = np.flatnonzero(np.append(True, (np.diff(target) != 0) | (np.diff(shift) != 0)))
+        rank = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
+        kept = np.zeros(len(order), dtype=np.bool_)
+        kept[order[rank < most]] = True
+        return self.where(kept)
+
     def where_apart(self, apart: npt.NDArray[np.bool_]) -> Peaks:
         """Without the null's routes between cameras that overlap: there are none to compare them with."""
         between = apart[self.source // self.zones, self.target // self.zones]
@@ -122,38 +132,34 @@ def scan_peaks(
     busy = np.flatnonzero(entries.sum(axis=1) >= LEAST)
     number = np.full(log.nodes, -1)
     number[busy] = np.arange(len(busy))
-    known = number[log.entry_node] >= 0
-    entry_tick, entry_node = log.entry_tick[known], number[log.entry_node[known]]
+    busy_camera = busy // log.zones
+    busy_entries, known = entries[busy], number[log.entry_node] >= 0
+    entry_tick, entry_node = log.entry_tick[known], number[log.entry_node[known]].astype(np.int32)
     parts: list[tuple[npt.NDArray[np.generic], ...]] = []
-    for camera in cameras.tolist():
-        own = np.arange(camera * log.zones, (camera + 1) * log.zones)
-        own = own[exits[own].sum(axis=1) >= LEAST]
-        if not len(own) or not len(busy):
+    counts = np.empty((bins, len(busy)), dtype=np.float32)
+    score = np.empty(len(busy))
+    begin, wide = np.empty(len(busy), np.int64), np.empty(len(busy), np.int64)
+    for node in (cameras[:, None] * log.zones + np.arange(log.zones)).ravel().tolist():
+        if exits[node].sum() < LEAST or not len(busy):
             continue
-        sizes = np.diff(log.exit_start)[own]
-        tick = np.concatenate([log.exit_tick[log.exit_start[n] : log.exit_start[n + 1]] for n in own])
-        zone = np.repeat(np.arange(len(own)), sizes)
-        order = np.argsort(tick, kind="stable")
-        tick, zone = tick[order], zone[order]
-        expected = exits[own] @ entries[busy].T * (width / block)
-        score = np.empty((len(own), len(busy)))
-        begin, wide = np.empty(score.shape, np.int64), np.empty(score.shape, np.int64)
+        tick = log.exit_tick[log.exit_start[node] : log.exit_start[node + 1]]
+        expected = busy_entries @ exits[node] * (width / block)
         for shift in (0, *shifts):
-            counts = np.zeros((*score.shape, bins), dtype=np.int32)
-            count_lags(tick, zone, entry_tick, entry_node, shift, width, counts)
-            find_peaks(counts, expected, widths, LEAST, score, begin, wide)
+            counts[:] = 0
+            count_lags(tick, entry_tick, entry_node, shift, width, counts)
+            find_peaks(counts, expected, widths, LEAST, spec.peak, score, begin, wide)
             stands_out = score > spec.peak
             if shift:
-                stands_out &= apart[camera, busy // log.zones]
-            z, n = np.nonzero(stands_out)
+                stands_out &= apart[node // log.zones, busy_camera]
+            n = np.flatnonzero(stands_out)
             parts.append(
                 (
-                    own[z],
+                    np.full(len(n), node),
                     busy[n],
-                    np.full(len(z), shift),
-                    begin[z, n] * width,
-                    wide[z, n] * width,
-                    score[z, n],
+                    np.full(len(n), shift),
+                    begin[n] * width,
+                    wide[n] * width,
+                    score[n],
                 )
             )
     return Peaks.of(parts, log.zones)

@@ -1,0 +1,46 @@
+"""The cameras of a run that is over: where their videos are, and how they are calibrated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sdist_ray.cameras.camera import Camera, merge
+from sdist_ray.cameras.described import read_cameras
+from sdist_ray.cameras.values import read_yaml
+from sdist_ray.errors import InputError
+from sdist_ray.video.files import find_cameras
+
+
+def cameras_of(folder: Path, described: str | None = None) -> list[Camera]:
+    """Cameras of a distancing run by their ids, as its config.yaml names them.
+
+    Args:
+        folder: the run's.
+        described: a cameras.yaml that says more, and where videos are now.
+
+    Raises:
+        InputError: the folder says nothing of cameras, or what it names cannot be read.
+    """
+    config: Any = read_yaml(folder / "config.yaml")
+    if not isinstance(config, dict):
+        raise InputError(f"{folder / 'config.yaml'}: not a run's settings")
+    source = config.get("source") or {}
+    if source.get("kind") == "site":
+        cameras = read_cameras(folder / "site" / "cameras.yaml")
+    else:
+        named = config.get("cameras")
+        cameras = read_cameras(Path(named)) if named else []
+        paths = [str(path) for path in source.get("paths") or []]
+        if paths:
+            cameras = merge(cameras, find_cameras(paths))
+    if described:
+        more = {camera.id: camera for camera in read_cameras(Path(described))}
+        cameras = [
+            camera if camera.id not in more else more[camera.id]
+            if more[camera.id].url else merge([more[camera.id]], [camera])[0]
+            for camera in cameras
+        ] + [more[name] for name in sorted(more.keys() - {camera.id for camera in cameras})]  # fmt: skip
+    if not cameras:
+        raise InputError(f"{folder / 'config.yaml'}: names no cameras; say cameras=cameras.yaml")
+    return sorted(cameras, key=lambda camera: camera.id)

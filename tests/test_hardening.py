@@ -1,0 +1,172 @@
+"""Damaged files: what fuzzing has found, and a short round of it."""
+
+import asyncio
+import io
+import json
+import random
+import struct
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks.fuzzing.runs import ask
+from benchmarks.fuzzing.tables import as_ipc, as_parquet, some_rows
+from benchmarks.fuzzing.worker import READERS, REFUSALS
+from sdist_ray.cameras.described import described, read_cameras
+from sdist_ray.cameras.smart import read_batch, read_head
+from sdist_ray.errors import InputError
+from sdist_ray.occupancy.recording import open_recording
+from sdist_ray.report.run_folder import read_run
+from sdist_ray.serve.app import create_app
+from sdist_ray.serve.watcher import Watcher
+from sdist_ray.video.clip_files import Source, load
+from tests.report.made_run import make_run
+
+INPUTS = 12
+# The engines' own reading of models that are no models takes most of the time, and is not ours.
+FED = [name for name in READERS if name != "models, by their engines"]
+
+
+@pytest.mark.parametrize("name", FED)
+def test_whatever_a_file_holds_it_is_read_or_refused(name, tmp_path):
+    read = READERS[name](tmp_path)
+    came = {"read": 0, "refused": 0}
+    for number in range(INPUTS):
+        try:
+            read(random.Random(f"{name} test {number}"))
+            came["read"] += 1
+        except (InputError, *REFUSALS.get(name, ())):
+            came["refused"] += 1
+    assert sum(came.values()) == INPUTS
+
+
+@pytest.mark.parametrize("write", [as_ipc, as_parquet])
+@pytest.mark.parametrize("name", ["tick", "camera", "windows", "foot_x"])
+def test_a_column_that_is_there_twice_is_refused(tmp_path, write, name):
+    table = some_rows()
+    path = tmp_path / "r.parquet"
+    path.write_bytes(write(table.append_column(name, table[name]), random.Random(0)))
+    with pytest.raises(InputError, match=name):
+        open_recording(path)
+
+
+def test_a_recordings_metadata_and_columns_need_not_be_text(tmp_path):
+    path = tmp_path / "r.arrow"
+    table = some_rows()
+    path.write_bytes(
+        as_ipc(table.replace_schema_metadata(table.schema.metadata | {b"\xff": b"\xc8"}), random.Random(0))
+    )
+    assert open_recording(path).cameras == ("a", "b", "c")
+    data = as_ipc(table.rename_columns(["camera", "tick", "windows", "QQQQQQ", "foot_y"]), random.Random(0))
+    path.write_bytes(data.replace(b"QQQQQQ", b"\xff\xfe\xff\xfe\xff\xfe"))
+    with pytest.raises(InputError, match=r"r\.arrow"):
+        open_recording(path)
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400)])
+def test_a_whole_number_beyond_all_floats_is_refused(tmp_path, number):
+    for key in ("fps", "start"):
+        with pytest.raises(InputError, match=key):
+            described([{"id": "a", key: number}], tmp_path)
+    path = tmp_path / "cameras.yaml"
+    path.write_text(f"- id: a\n  calibration: {{kind: perspective, view_deg: {number}}}\n")
+    with pytest.raises(InputError, match="view_deg"):
+        read_cameras(path)
+
+
+def test_damage_in_a_smart_cameras_stream_is_not_taken_for_a_lost_connection():
+    # Arrow calls it an OSError, as a socket does what it cannot send.
+    sink = io.BytesIO()
+    table = some_rows()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    whole = sink.getvalue()
+    size = struct.unpack_from("<i", whole, 4)[0]
+    damaged = bytearray(whole)
+    # The schema's message begins with where its table is: beyond its end, now.
+    for at in range(8, 8 + size):
+        damaged[at] ^= 0x55
+        stream = io.BytesIO(bytes(damaged))
+        try:
+            schema = read_head(stream, "s")
+            read_batch(stream, "s", schema)
+        except (InputError, pa.ArrowException, ValueError, EOFError):
+            pass
+        damaged[at] ^= 0x55
+
+
+def test_a_video_of_no_known_kind_is_refused(tmp_path):
+    path = tmp_path / "a.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    for _ in range(3):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    path.write_bytes(path.read_bytes().replace(b"MJPG", b"\x01\x02\x03\x04"))
+    with pytest.raises(InputError, match=r"a\.avi"):
+        load(Source(path))
+
+
+def test_a_version_that_is_a_digit_but_no_number_is_refused(tmp_path):
+    path = tmp_path / "r.arrow"
+    table = some_rows()
+    metadata = table.schema.metadata | {b"sdist_ray.version": "²".encode()}
+    path.write_bytes(as_ipc(table.replace_schema_metadata(metadata), random.Random(0)))
+    with pytest.raises(InputError, match="version"):
+        open_recording(path)
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    return make_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("file", "column", "values", "told"),
+    [
+        ("edges.parquet", "camera_a", pa.string(), "camera_a is null"),
+        ("links.parquet", "window_b", pa.float64(), "window_b nan"),
+        ("edges.parquet", "score", pa.list_(pa.int64()), "score is list"),
+        ("windows.parquet", "camera", pa.string(), "camera is null"),
+    ],
+)
+def test_a_runs_tables_may_hold_anything(run_folder, file, column, values, told):
+    table = pq.read_table(run_folder / file)
+    at = table.column_names.index(column)
+    odd = pa.nulls(table.num_rows, values)
+    if pa.types.is_list(values):
+        odd = pa.array([[1]] * table.num_rows, values)
+    pq.write_table(table.set_column(at, column, odd), run_folder / file)
+    with pytest.raises(InputError, match=told):
+        read_run(run_folder)
+
+
+def test_a_cameras_id_may_be_thousands_of_digits(run_folder):
+    summary = json.loads((run_folder / "summary.json").read_text())
+    summary["cameras"][0]["id"] = "9" * 5000
+    summary["cameras"][1]["frames"] = 10**400
+    (run_folder / "summary.json").write_text(json.dumps(summary))
+    run = read_run(run_folder)
+    assert "9" * 5000 in [camera.id for camera in run.cameras]
+    assert None in [camera.frames for camera in run.cameras]
+
+
+@pytest.mark.parametrize(
+    "health",
+    [
+        '{"running": true, "time_s": 1.0, "history": {}, "health": {"late_fraction": NaN}}',
+        '{"running": true, "time_s": 1.0, "history": {}, "health": {"delay_p99_s": 1e999}}',
+        '{"running": true, "time_s": 1.0, "history": {}, "health": {"frames_per_s": "many", "cameras": []}}',
+        '{"running": true, "time_s": 1.0, "history": {}, "health": {"cameras": [{"id": "a"}, 7]}}',
+        '{"running": true, "time_s": Infinity, "history": {}, "health": null}',
+    ],
+)
+def test_a_dashboard_answers_whatever_a_network_says_of_itself(run_folder, health):
+    (run_folder / "health.json").write_text(health)
+    watcher = Watcher(run_folder)
+    watcher.look()
+    app = create_app(watcher, ("127.0.0.1",))
+    for path in ("status", "health", "topology"):
+        assert asyncio.run(ask(app, f"/api/v1/{path}")) in (200, 404)
