@@ -43,7 +43,6 @@ from sdist_ray.topology.links import Links
 from sdist_ray.topology.transit.model import Transits
 
 RESULTS = Path(__file__).parent / "results"
-TEST_MINUTES = 20.0
 PEOPLE_PER_CAMERA = 1.25
 TOP = 3
 THRESHOLDS = np.geomspace(1e-4, 0.9, 25)
@@ -181,9 +180,9 @@ def between(truth: TrueHandovers, first: int, end: int) -> np.ndarray:
     return np.flatnonzero((truth.tick >= first) & (truth.tick < end) & others)
 
 
-def measure(cameras: int, minutes: float, seed: int) -> dict[str, Any]:
+def measure(cameras: int, minutes: float, test_minutes: float, seed: int) -> dict[str, Any]:
     """One site."""
-    site, people = footage(cameras, minutes + TEST_MINUTES, seed)
+    site, people = footage(cameras, minutes + test_minutes, seed)
     learn_ticks = round(minutes * 60 * CLOCK.fps) // CLOCK.range_ticks * CLOCK.range_ticks
     ranges = ranges_of(site, people)[: learn_ticks // CLOCK.range_ticks]
     handover, cost = learnt(ranges, site)
@@ -273,18 +272,19 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, nargs="*", default=[31, 32, 33])
     parser.add_argument("--minutes", type=float, default=120.0, help="of footage that is learnt from")
+    parser.add_argument("--test_minutes", type=float, default=20.0, help="that handovers are judged on")
     parser.add_argument("--cameras", type=int, default=100)
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     runs = []
     for seed in arguments.seeds:
-        runs.append(measure(arguments.cameras, arguments.minutes, seed))
+        runs.append(measure(arguments.cameras, arguments.minutes, arguments.test_minutes, seed))
         one = {name: value for name, value in summed(runs[-1:]).items() if name != "curve"}
         print(json.dumps({"seed": seed, **one}), flush=True)
     total = summed(runs)
     result = {
         "machine": machine(), "cameras": arguments.cameras, "minutes": arguments.minutes,
-        "test_minutes": TEST_MINUTES, "seeds": arguments.seeds, **total,
+        "test_minutes": arguments.test_minutes, "seeds": arguments.seeds, **total,
         "answer_ms": float(np.median([run["answer_ms"] for run in runs])), "runs": runs,
     }  # fmt: skip
     arguments.output.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 
@@ -37,6 +38,16 @@ def exit_counts(
                 counts[all_of][place] += 1
                 counts[alone][place] += not any(seen)
     return counts
+
+
+def successions(exits: list[tuple[int, int]], entries: list[tuple[int, int]], edges: list[int]) -> Counter:
+    """Entries (tick, camera) after exits (tick, node) by node, camera and bin of time."""
+    found: Counter = Counter()
+    for left, node in exits:
+        for came, camera in entries:
+            for number, (low, high) in enumerate(pairwise(edges)):
+                found[node, camera, number] += low <= came - left < high
+    return +found
 
 
 def handovers(seen: np.ndarray, gap: int, longest: int) -> list[tuple[int, int, int, int, frozenset[int]]]:

@@ -14,6 +14,7 @@ from sdist_ray.simulation.truth_handovers import true_handovers
 from sdist_ray.simulation.truth_transits import true_sights
 from sdist_ray.topology.handover.build import Linked, Walked, build_handover
 from sdist_ray.topology.handover.exits import ExitTally
+from sdist_ray.topology.handover.successions import SuccessionTally
 from sdist_ray.topology.transit.nodes import zones_of
 from tests import oracles_handover as oracles
 from tests.oracles_transit import spread_links
@@ -59,6 +60,43 @@ def test_what_becomes_of_those_who_leave_equals_the_oracle(seed, gap, ticks, den
         )
     }
     assert found == {key: (many, expected["held"][key]) for key, many in expected["asked"].items()}
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), events=st.integers(0, 40), step=st.integers(20, 400))
+def test_successions_equal_the_oracle_however_events_come_in(seed, events, step):
+    rng = np.random.default_rng(seed)
+    zone = np.array([0, 0, 1, 1])
+    (left, place), (came, entered) = (
+        (np.sort(rng.integers(0, 2000, events)), rng.integers(0, 8, events)) for _ in range(2)
+    )
+    tally = SuccessionTally(2, zone, 10.0)
+    # Of each step the entries are known, and the exits up to ten ticks ago.
+    for end in range(step, 2000 + 2 * step, step):
+        out = (left >= end - step - 10) & (left < end - 10)
+        out |= (left < end - 10) & (end == step)
+        now = (came >= end - step) & (came < end)
+        tally.add(left[out], place[out], came[now], entered[now], end - 11)
+    node = place // 4 * 2 + zone[place % 4]
+    exits = list(zip(left.tolist(), node.tolist(), strict=True))
+    entries = list(zip(came.tolist(), (entered // 4).tolist(), strict=True))
+    expected = oracles.successions(exits, entries, [-10, 5, 20, 50, 100, 200, 400, 600])
+    counts = tally.counts
+    found = {tuple(at): int(counts[tuple(at)]) for at in np.argwhere(counts).tolist()}
+    assert found == dict(expected)
+
+
+@pytest.mark.parametrize(("often", "expected"), [(True, 0.8), (False, 0.0)])
+def test_what_follows_more_often_than_by_chance_is_told(often, expected):
+    rng = np.random.default_rng(2)
+    left = np.sort(rng.integers(0, 36_000, 200))
+    came = np.sort(left[:160] + 30 if often else rng.integers(0, 36_000, 160))
+    tally = SuccessionTally(2, np.zeros(4, np.int64), 10.0)
+    tally.add(left, np.zeros(200, np.int64), came, np.full(160, 5), 40_000)
+    found = tally.found(36_000)
+    share = found.share[(found.source == 0) & (found.target == 1)]
+    third = share[:, 2].sum()  # 2 to 5 s
+    assert third == pytest.approx(expected, abs=0.1)
 
 
 @pytest.fixture(scope="module")

@@ -163,11 +163,13 @@ def test_handover_of_a_run_knows_twins_and_the_way_over(site_run, capsys):
     _, run = site_run
     assert main(["handover", f"run={run}", "camera=cam00", "json=true"]) == 0
     found = json.loads(capsys.readouterr().out)["cameras"][0]["candidates"]
-    assert (found[0]["camera"], found[0]["kind"]) == ("cam01", "overlap")
-    assert found[0]["probability"] > 0.8
+    # Who leaves one twin's view leaves the other's too: it is a third camera of the hall that holds them.
+    assert (found[0]["camera"], found[0]["kind"]) == ("cam02", "overlap")
     assert main(["handover", f"run={run}", "camera=cam00", "after_s=10", "json=true"]) == 0
     later = json.loads(capsys.readouterr().out)["cameras"][0]["candidates"]
+    assert later
     assert all(one["from_s"] >= 10 for one in later)
+    assert pq.read_table(run / "successions.parquet").num_rows
     assert main(["handover", f"run={run}"]) == 0
     table = capsys.readouterr().out
     assert all(f"cam0{k}" in table for k in range(8))

@@ -10,14 +10,18 @@ import pyarrow as pa
 from sdist_ray.jobs.outputs import write_table
 from sdist_ray.jobs.transits import FoundTransits
 from sdist_ray.topology.handover.exits import ExitCounts
+from sdist_ray.topology.handover.successions import Successions
 from sdist_ray.topology.transit.model import Transits
 
 
 def write_transits(folder: Path, found: FoundTransits) -> None:
-    """transits.parquet, transit_zones.parquet and exits.parquet, in a run's folder."""
+    """transits, transit_zones, exits and successions.parquet, in a run's folder."""
     _write_edges(folder / "transits.parquet", found.directed, found.cameras)
     _write_zones(folder / "transit_zones.parquet", found.directed, found.cameras)
     _write_exits(folder / "exits.parquet", found.exits, found.cameras)
+    path = folder / "successions.parquet"
+    if found.exits.successions is not None:
+        _write_successions(path, found.exits.successions, found.directed.zone, found.cameras)
 
 
 def _write_edges(path: Path, transits: Transits, cameras: tuple[str, ...]) -> None:
@@ -102,6 +106,26 @@ def _write_exits(path: Path, counts: ExitCounts, cameras: tuple[str, ...]) -> No
             "asked": pa.array([counts.asked[k] for k in of], pa.list_(pa.int64())),
             "held": pa.array([counts.held[k] for k in of], pa.list_(pa.int64())),
             "gap_s": np.full(len(rows), counts.gap_s),
+        },
+    )
+
+
+def _write_successions(path: Path, follow: Successions, zone: np.ndarray, cameras: tuple[str, ...]) -> None:
+    """One row per zone that people left and camera that people came into after it, sorted by ids."""
+    zones = int(zone.max(initial=0)) + 1
+    windows = [np.flatnonzero(zone == number).astype(np.uint16) for number in range(zones)]
+    rows = sorted(
+        (cameras[source // zones], source % zones, cameras[target], k)
+        for k, (source, target) in enumerate(zip(follow.source.tolist(), follow.target.tolist(), strict=True))
+    )
+    write_table(
+        path,
+        {
+            "camera_from": pa.array([row[0] for row in rows], pa.string()),
+            "windows_from": _lists([windows[row[1]] for row in rows]),
+            "camera_to": pa.array([row[2] for row in rows], pa.string()),
+            "shares": _histograms(follow.share[[row[3] for row in rows]]),
+            "edges_s": pa.array([follow.edges_s] * len(rows), pa.list_(pa.float64())),
         },
     )
 

@@ -54,7 +54,9 @@ def draw_advice(run: Run, advice: Sequence[Advice], path: Path, ground: Ground |
     """
     shown = _shown(run, advice, ground)
     place = _places(run, shown, ground)
-    figure = Figure(figsize=(10, 7.4), dpi=140, facecolor="white", layout="constrained")
+    wide, high = np.maximum(np.ptp(place[shown], axis=0), 1e-6) if len(shown) else (1.0, 1.0)
+    tall = min(max(9.0 * high / wide, 3.0), 8.0) + 1.2
+    figure = Figure(figsize=(10, tall), dpi=140, facecolor="white", layout="constrained")
     axes = figure.subplots()
     axes.set_aspect("equal")
     if ground is None:
@@ -90,10 +92,7 @@ def draw_advice(run: Run, advice: Sequence[Advice], path: Path, ground: Ground |
     if ground is None:
         kinds = [kind for kind in kinds if kind != "blind"]
     handles = [_handle(kind) for kind in [*kinds, ""]]
-    below = (0.5, -0.02 if ground is None else -0.06)
-    axes.legend(
-        handles=handles, frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=below, ncols=3
-    )  # fmt: skip
+    figure.legend(handles=handles, frameon=False, fontsize=8, loc="outside lower center", ncols=3)
     axes.margins(0.06)
     save_figure(figure, path)
 

@@ -23,6 +23,7 @@ from sdist_ray.report.run_folder import (
 from sdist_ray.topology.handover.build import Linked, Walked, build_handover, no_walks
 from sdist_ray.topology.handover.exits import ExitCounts
 from sdist_ray.topology.handover.model import Handover
+from sdist_ray.topology.handover.successions import Successions
 
 LINKS = ("camera_a", "window_a", "camera_b", "window_b", "score_ab", "score_ba")
 TRANSITS = ("camera_from", "camera_to", "probability", "bin_s", "histogram")
@@ -33,8 +34,8 @@ EXITS = ("camera", "window", "exits", "gone", "entries", "came", "holders", "ask
 def read_handover(folder: Path, run: Run | None = None) -> Handover:
     """Where targets that leave are seen next, by what a run has learnt.
 
-    links.parquet is enough; transits.parquet, transit_zones.parquet and exits.parquet, which a run leaves
-    where it looked for transits, make it better.
+    links.parquet is enough; transits, transit_zones, exits and successions.parquet, which a run leaves where
+    it looked for transits, make it better.
 
     Args:
         folder: of a topology run, or of a publication of a live one.
@@ -148,7 +149,26 @@ def _counts(folder: Path, place: Mapping[str, int], grid: Grid) -> ExitCounts | 
     return ExitCounts(
         exits, gone, entries, came, camera[row], window[row], camera_numbers(holder, "holder", place),
         asked.astype(np.int64), held.astype(np.int64), gap_s,
+        _successions(folder / "successions.parquet", place, no_walks(len(place), grid).zone),
     )  # fmt: skip
+
+
+def _successions(path: Path, place: Mapping[str, int], zone: Ints) -> Successions | None:
+    if not path.is_file():
+        return None
+    columns = ("camera_from", "windows_from", "camera_to", "shares", "edges_s")
+    table = _known(read_columns(path, columns), ("camera_from", "camera_to"), place)
+    if not table.num_rows:
+        return None
+    zones = int(zone.max(initial=0)) + 1
+    source = camera_numbers(table, "camera_from", place) * zones
+    source += _zone(table, "windows_from", zone, str(path))
+    target, share = camera_numbers(table, "camera_to", place), _histograms(table, str(path), "shares")
+    edges_s = np.array(table["edges_s"][0].as_py(), dtype=np.float64)
+    if share.shape[1] != len(edges_s) - 1 or not (np.diff(edges_s) > 0).all():
+        raise InputError(f"{path}: edges_s must ascend, and be one more than shares")
+    order = np.lexsort((target, source))
+    return Successions(source[order], target[order], share[order], edges_s)
 
 
 def _known(table: pa.Table, columns: tuple[str, ...], place: Mapping[str, int]) -> pa.Table:
@@ -169,11 +189,11 @@ def _zone(table: pa.Table, column: str, zone: Ints, path: str) -> Ints:
     return found
 
 
-def _histograms(table: pa.Table, path: str) -> Floats:
-    rows = table["histogram"].to_pylist()
+def _histograms(table: pa.Table, path: str, column: str = "histogram") -> Floats:
+    rows = table[column].to_pylist()
     if len({len(row) for row in rows}) > 1:
-        raise InputError(f"{path}: histograms must all be of one length")
+        raise InputError(f"{path}: lists in {column} must all be of one length")
     found = np.array(rows, dtype=np.float64) if rows else np.zeros((0, 0))
     if not np.isfinite(found).all() or (found < 0).any():
-        raise InputError(f"{path}: a histogram has numbers that are not 0 or more")
+        raise InputError(f"{path}: {column} has numbers that are not 0 or more")
     return found

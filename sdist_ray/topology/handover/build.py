@@ -125,8 +125,20 @@ def build_handover(
     ways = _ways(walked, count, counts)
     near = _near(count, overlap, places, walked, coming.sum(axis=1))
     usual = walked.histogram.sum(axis=0) + 1e-3
+    follow = None if counts is None else counts.successions
     return Handover(
-        tuple(cameras), grid, overlap, links, alone, leaving, coming, ways, near, usual / usual.sum(), gap_s
+        tuple(cameras),
+        grid,
+        overlap,
+        links,
+        alone,
+        leaving,
+        coming,
+        ways,
+        follow,
+        near,
+        usual / usual.sum(),
+        gap_s,
     )
 
 

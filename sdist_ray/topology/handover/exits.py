@@ -18,7 +18,10 @@ import numpy.typing as npt
 from sdist_ray.occupancy.block import Clock, OccupancyRange
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.sparse import SparseRange
+from sdist_ray.topology.handover.successions import MOST_CAMERAS, Successions, SuccessionTally
 from sdist_ray.topology.transit.events import EventFinder, Events, spread_links
+from sdist_ray.topology.transit.nodes import zones_of
+from sdist_ray.topology.transit.spec import TransitSpec
 
 Ints = npt.NDArray[np.int64]
 HELD_KEY = np.int64(1) << 31
@@ -27,7 +30,7 @@ HELD_KEY = np.int64(1) << 31
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def tally_events(  # type: ignore[no-untyped-def]
     event_tick, event_place, since, until, ticks, first_index, range_start, range_place, range_word,
-    available, slot_start, slot_camera, link_start, link_place, asked, held, judged, alone,
+    available, slot_start, slot_camera, link_start, link_place, asked, held, judged, alone, unseen,
 ):  # fmt: skip
     """Count, for every event, which cameras see somebody at a linked place about then.
 
@@ -46,6 +49,7 @@ def tally_events(  # type: ignore[no-untyped-def]
         asked, held: int64 (slots,), updated: how often the camera was available, and saw somebody.
         judged, alone: int64 (places,), updated: events at which all linked cameras were available, and those
             of them that none of the cameras held.
+        unseen: bool (events,), written: whether no camera is known to have held it.
     """
     ranges = available.shape[0]
     for k in range(event_tick.shape[0]):
@@ -80,6 +84,7 @@ def tally_events(  # type: ignore[no-untyped-def]
         if all_known:
             judged[place] += 1
             alone[place] += not anybody
+        unseen[k] = not anybody
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ class ExitCounts:
         holder: int64 (n,), that camera.
         asked, held: int64 (n,), exits at which it was available, and those that it held.
         gap_s: how long after an exit somebody is looked for, seconds.
+        successions: who came into view after somebody left; None where there are too many cameras.
     """
 
     exits: Ints
@@ -105,6 +111,7 @@ class ExitCounts:
     asked: Ints
     held: Ints
     gap_s: float
+    successions: Successions | None = None
 
 
 class ExitTally:
@@ -125,6 +132,11 @@ class ExitTally:
         # exits, gone, entries, came
         self._counts: Ints = np.zeros((4, cameras * grid.windows), dtype=np.int64)
         self._known: dict[int, tuple[int, int]] = {}
+        self._successions: SuccessionTally | None = None
+        self._watched = 0
+        if cameras <= MOST_CAMERAS:
+            zone = zones_of(grid, TransitSpec().zone)
+            self._successions = SuccessionTally(cameras, zone, clock.fps)
         self._slot_start: Ints
         self._set_links(np.empty((0, 2), dtype=np.int64))
 
@@ -137,6 +149,10 @@ class ExitTally:
         """The network has more cameras from the next range on."""
         more = (cameras - self.cameras) * self._grid.windows
         self._finder.grow(cameras)
+        if cameras > MOST_CAMERAS:
+            self._successions = None
+        if self._successions is not None:
+            self._successions.grow(cameras)
         self._counts = np.pad(self._counts, ((0, 0), (0, more)))
         self._slot_start = np.concatenate(
             [self._slot_start, np.full(more, len(self._slot_camera), dtype=np.int64)]
@@ -177,8 +193,15 @@ class ExitTally:
             self._recent.clear()
         self._recent.append(recent)
         entries, exits = self._finder.add(recent)
-        self._tally(exits, 1, self._gap, 0)
-        self._tally(entries, -self._gap, -1, 2)
+        gone = self._tally(exits, 1, self._gap, 0)
+        came = self._tally(entries, -self._gap, -1, 2)
+        self._watched += self._clock.range_ticks
+        if self._successions is not None:
+            end = (recent.index + 1) * self._clock.range_ticks
+            places = [events.place.astype(np.int64) for events in (exits, entries)]
+            self._successions.add(
+                exits.tick[gone], places[0][gone], entries.tick[came], places[1][came], end - 1 - self._gap
+            )
 
     def counts(self) -> ExitCounts:
         """What is known now."""
@@ -191,11 +214,15 @@ class ExitTally:
         return ExitCounts(
             exits, gone, entries, came, place // windows, place % windows, holder, values[:, 0], values[:, 1],
             self._gap / self._clock.fps,
+            None if self._successions is None else self._successions.found(self._watched),
         )  # fmt: skip
 
-    def _tally(self, events: Events, since: int, until: int, row: int) -> None:
+    def _tally(
+        self, events: Events, since: int, until: int, row: int
+    ) -> npt.NDArray[np.bool_]:  # fmt: skip
+        unseen = np.zeros(len(events), dtype=np.bool_)
         if not len(events):
-            return
+            return unseen
         ranges = list(self._recent)
         sizes = [len(one.occupied.place) for one in ranges]
         available = np.zeros((len(ranges), self.cameras), dtype=np.uint64)
@@ -209,8 +236,9 @@ class ExitTally:
             np.concatenate([one.occupied.place for one in ranges]),
             np.concatenate([one.occupied.word for one in ranges]),
             available, self._slot_start, self._slot_camera, self._link_start, self._link_place,
-            asked, held, self._counts[row], self._counts[row + 1],
+            asked, held, self._counts[row], self._counts[row + 1], unseen,
         )  # fmt: skip
+        return unseen
 
     def _keep(self) -> None:
         """Add what the present links have counted to what is known."""

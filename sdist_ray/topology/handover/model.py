@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from sdist_ray.topology.handover.parts import (
     Ways,
     likeliest,
 )
+from sdist_ray.topology.handover.successions import Successions
 from sdist_ray.topology.transit.model import transit_quantiles
 
 QUANTILES = (0.05, 0.5, 0.95)
@@ -44,7 +46,8 @@ class Handover:
     """Answers where a target that left is seen next.
 
     Build it with ``sdist_ray.report.handover_run.read_handover`` from a run's folder, or with
-    ``sdist_ray.topology.handover.build.build_handover`` from arrays. Answers take well under a millisecond.
+    ``sdist_ray.topology.handover.build.build_handover`` from arrays. An answer takes a few milliseconds, of
+    1000 cameras too.
 
     Attributes:
         cameras: ids.
@@ -56,6 +59,7 @@ class Handover:
         leaving: float64 (cameras, windows), how often people leave by a window.
         coming: float64 (cameras, windows), how often people come into view there whom no camera saw before.
         ways: transits, by zone.
+        follow: who comes into view after somebody left a zone, beyond chance; None: not known.
         near: of every camera, cameras near in the graph, with weights that sum to 1.
         usual: float64 (bins,), how long transits take in general, sums to 1; of the ways' bins.
         gap_s: how long after an exit another camera's sight of somebody counts as overlap, seconds.
@@ -69,6 +73,7 @@ class Handover:
     leaving: Floats
     coming: Floats
     ways: Ways
+    follow: Successions | None
     near: Rows
     usual: Floats
     gap_s: float
@@ -151,22 +156,45 @@ class Handover:
         holder, share = self.overlap.at(place)
         alone = float(self.alone[place])
         walked, histogram, nodes = self._walks(own, window)
+        follower, after = self._followers(own, window, walked, 1 - float(histogram.sum()))
         near, weight = self.near.at(own)
-        guessed = max(1.0 - float(histogram.sum()), 0.0) * SEEN_AGAIN
-        # A guess adds to what is known of a camera.
-        where = np.searchsorted(walked, near)
-        known = np.append(walked, -1)[where] == near
-        histogram[where[known]] += weight[known][:, None] * guessed * self.usual
-        rest = near[~known]
-        density = np.zeros((len(holder) + len(walked) + len(rest), bins))
-        density[: len(holder)] = np.minimum(share, 1.0)[:, None] * self._at_once()
-        density[len(holder) : len(holder) + len(walked)] = alone * histogram
-        density[len(holder) + len(walked) :] = alone * guessed * weight[~known][:, None] * self.usual
-        kind = np.full(len(density), KINDS.index("guess"))
-        kind[: len(holder)] = KINDS.index("overlap")
-        back = np.where(walked == own, KINDS.index("return"), KINDS.index("transit"))
-        kind[len(holder) : len(holder) + len(walked)] = back
-        return Timeline(np.concatenate([holder, walked, rest]), kind, density, alone, nodes)
+        guessed = max(1.0 - float(histogram.sum()) - float(after.sum()), 0.0) * SEEN_AGAIN
+        # Guesses add to each other, and to what is known of a camera.
+        guesses = np.unique(np.concatenate([follower, near]))
+        guess = np.zeros((len(guesses), bins))
+        guess[np.searchsorted(guesses, follower)] += after
+        guess[np.searchsorted(guesses, near)] += (guessed * weight)[:, None] * self.usual
+        where = np.searchsorted(walked, guesses)
+        known = np.append(walked, -1)[where] == guesses
+        histogram[where[known]] += guess[known]
+        at_once = np.minimum(share, 1.0)[:, None] * self._at_once()
+        density = np.concatenate([at_once, alone * histogram, alone * guess[~known]])
+        later = np.concatenate([walked, guesses[~known]])
+        kind = np.full(len(density), KINDS.index("overlap"))
+        kind[len(holder) :] = KINDS.index("guess")
+        kind[len(holder) : len(holder) + len(walked)] = KINDS.index("transit")
+        kind[len(holder) :][later == own] = KINDS.index("return")
+        return Timeline(np.concatenate([holder, later]), kind, density, alone, nodes)
+
+    def _followers(self, own: int, window: int | None, walked: Ints, most: float) -> tuple[Ints, Floats]:
+        """Cameras that nobody is known to walk to, and how likely by time (n, bins), ``most`` in all."""
+        if self.follow is None:
+            return np.zeros(0, np.int64), np.zeros((0, len(self.usual)))
+        share = self._zone_shares(own, window)
+        zones = self.ways.zones
+        first, end = np.searchsorted(self.follow.source, [own * zones, (own + 1) * zones])
+        rows = np.arange(first, end)[~np.isin(self.follow.target[first:end], walked)]
+        rows = rows[share[self.follow.source[rows] - own * zones] > 0]
+        cameras, which = np.unique(self.follow.target[rows], return_inverse=True)
+        chance = np.zeros((len(cameras), self.follow.share.shape[1]))
+        left = share[self.follow.source[rows] - own * zones]
+        np.add.at(chance, which, self.follow.share[rows] * left[:, None])
+        chance *= min(1.0, max(most, 0.0) / max(float(chance.sum()), 1e-12))
+        # What comes before somebody has left is there at once.
+        edges = np.maximum(self.follow.edges_s, 0.0)
+        spread = np.array([self._share_of_bins(a, b) for a, b in pairwise(edges.tolist())])
+        spread /= np.maximum(spread.sum(axis=1, keepdims=True), 1e-12)
+        return cameras, chance @ spread
 
     def _at_once(self) -> Floats:
         """When overlaps see it, float64 (bins,): now, or a little later where a detector misses it."""
@@ -186,23 +214,24 @@ class Handover:
         camera, kind = int(found.camera[row]), KINDS[int(found.kind[row])]
         if kind == "overlap":
             return self._linked_windows(own, window, camera)
-        if kind == "guess":
-            return np.asarray(self.coming[camera])
         first = int(np.count_nonzero(found.kind == KINDS.index("overlap")))
+        if row - first >= len(found.zones):
+            return np.asarray(self.coming[camera])
         return self._entered(camera, found.zones[row - first])
+
+    def _zone_shares(self, own: int, window: int | None) -> Floats:
+        """By which zone it left, float64 (zones,), sums to 1."""
+        if window is not None:
+            return np.asarray(np.arange(self.ways.zones) == self.ways.zone[window], dtype=np.float64)
+        # Where it left is not known: by how often people leave each zone unseen.
+        first = own * self.grid.windows
+        unseen = self.leaving[own] * self.alone[first : first + self.grid.windows] + 1e-9
+        share = np.bincount(self.ways.zone, weights=unseen, minlength=self.ways.zones).astype(np.float64)
+        return np.asarray(share / share.sum())
 
     def _walks(self, own: int, window: int | None) -> tuple[Ints, Floats, Floats]:
         """Cameras, how likely by time (n, bins), and by zone of the camera (zones,)."""
-        zones = self.ways.zones
-        if window is not None:
-            share = np.zeros(zones)
-            share[self.ways.zone[window]] = 1.0
-        else:
-            # Where it left is not known: by how often people leave each zone unseen.
-            first = own * self.grid.windows
-            unseen = self.leaving[own] * self.alone[first : first + self.grid.windows] + 1e-9
-            share = np.bincount(self.ways.zone, weights=unseen, minlength=zones).astype(np.float64)
-            share /= share.sum()
+        zones, share = self.ways.zones, self._zone_shares(own, window)
         rows = np.arange(int(self.ways.start[own * zones]), int(self.ways.start[(own + 1) * zones]))
         of = np.searchsorted(self.ways.start, rows, side="right") - 1 - own * zones
         chance = self.ways.probability[rows] * share[of]
