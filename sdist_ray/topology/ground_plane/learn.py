@@ -39,9 +39,9 @@ CLOCK_PAIRS = 3
 CLOCK_ROUNDS = 3
 ON_TIME = 0.7
 """Clocks are taken to be right where as much of what speaks for a pair at its best delay does so at none."""
-STRONG, LEAST_WAYS, LEAST_SHARED = 2.0, 2, 0.01
-"""For two cameras to be placed though nobody was seen by both: times the threshold that pairs must score on
-every way through neighbours, ways, and share of either's image in common by each."""
+STRONG, LEAST_WAYS, LEAST_SHARED = 60.0, 2, 0.01
+"""For two cameras to be placed though nobody was seen by both: the score of every pair on the ways through
+neighbours, ways, and share of either's image in common by each."""
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ def _learn_on_time(
 
 def _implied(plane: GroundPlane, run: Runner) -> dict[Pair, Fit]:
     """Pairs that share ground by all ways through others, where nobody walked who would say no."""
-    sure = [pair for pair in plane.fits if plane.score[pair] >= STRONG * plane.threshold]
+    sure = [pair for pair in plane.fits if plane.score[pair] >= STRONG]
     homographies = {pair: plane.fits[pair].homography for pair in sure}
     ways: dict[Pair, list[tuple[Array, float]]] = {}
     for (a, b), c, rough in compositions(homographies, plane.score, set()):
