@@ -16,9 +16,11 @@ from tests.processes import processes_of
 
 RAY = str(Path(sys.executable).parent / "ray")
 SOON = {
+    # Sooner than Ray's 15 s and more, and not so soon that a busy machine's nodes are taken for dead.
     "RAY_health_check_initial_delay_ms": "0",
-    "RAY_health_check_period_ms": "500",
-    "RAY_health_check_failure_threshold": "4",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_failure_threshold": "6",
+    "RAY_raylet_start_wait_time_s": "200",
 }
 ASSIGNED = ("object-manager-port", "node-manager-port", "dashboard-agent-listen-port",
             "dashboard-agent-grpc-port", "runtime-env-agent-port", "metrics-export-port")  # fmt: skip
