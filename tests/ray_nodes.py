@@ -16,9 +16,10 @@ from tests.processes import processes_of
 
 RAY = str(Path(sys.executable).parent / "ray")
 SOON = {
+    # Sooner than Ray's 15 s and more, and not so soon that a busy machine's nodes are taken for dead.
     "RAY_health_check_initial_delay_ms": "0",
-    "RAY_health_check_period_ms": "500",
-    "RAY_health_check_failure_threshold": "4",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_failure_threshold": "6",
 }
 ASSIGNED = ("object-manager-port", "node-manager-port", "dashboard-agent-listen-port",
             "dashboard-agent-grpc-port", "runtime-env-agent-port", "metrics-export-port")  # fmt: skip
@@ -39,7 +40,7 @@ class Node:
         ports = [f"--{name}={port}" for name, port in zip(ASSIGNED, free_ports(len(ASSIGNED)), strict=True)]
         self.log = folder / "log"
         self._log = self.log.open("wb")
-        self.process = subprocess.Popen(
+        self._begin = lambda: subprocess.Popen(
             [
                 RAY, "start", *words, *ports, f"--temp-dir={folder / 'r'}", "--node-ip-address=127.0.0.1",
                 "--min-worker-port=0", "--max-worker-port=0", f"--num-cpus={cpus}",
@@ -48,13 +49,18 @@ class Node:
             ],
             env=environment, stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True, cwd=folder,
         )  # fmt: skip
+        self.process = self._begin()
 
-    def wait(self, timeout_s=120.0):
-        """Until it has joined."""
+    def wait(self, timeout_s=240.0):
+        """Until it has joined; Ray gives a node 30 s for that, which a busy machine may not have."""
         end_s = time.monotonic() + timeout_s
         while "Ray runtime started" not in (said := self.log.read_text()):
-            assert self.process.poll() is None, said
             assert time.monotonic() < end_s, said
+            if self.process.poll() is not None:
+                assert "timed out during startup" in said, said
+                self.kill_all()
+                self.process = self._begin()
+                time.sleep(1.0)
             time.sleep(0.1)
 
     def hosts(self, actor):
@@ -63,13 +69,17 @@ class Node:
 
     def kill(self):
         """The machine is gone: nothing that runs on it says goodbye."""
+        self.kill_all()
+        self.process.wait()
+        self._log.close()
+
+    def kill_all(self):
+        """Whatever of it lives."""
         while found := processes_of(self.process.pid):
             for pid in found:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)
-        self.process.wait()
-        self._log.close()
 
 
 class TokenCluster:
