@@ -123,7 +123,10 @@ def benchmark_pages() -> dict[str, str]:
     pages = {}
     for name, figures in results.items():
         pages[f"benchmarks/{name}.md"] = "\n".join(_page(name, about[name], figures)) + "\n"
-        figure = headlines[name].format(**figures) if name in headlines else ""
+        try:
+            figure = headlines[name].format(**figures) if name in headlines else ""
+        except (KeyError, IndexError) as error:
+            raise ValueError(f"{HEADLINES}: {name}: {name}.json has no {error} any more") from error
         index.append(f"| [`{name}`]({name}.md) | {about[name][0]} | {figure} |")
     pages["benchmarks/index.md"] = "\n".join(index) + "\n"
     return pages
