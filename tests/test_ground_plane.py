@@ -312,7 +312,7 @@ def test_clocks_that_are_wrong_are_found_and_cost_nothing(hall, plane):
     late = np.array([0.0, 2.4, -1.0, 0.5, -3.0, 1.7, 3.1, -0.3])
     wrong = [retimed(view, -own) for view, own in zip(views, late, strict=True)]
     found = learn(wrong, run_with(wrong, 2), LearnSettings(chances=60))
-    assert len(set(found.fits) & set(plane.fits)) >= 0.9 * len(plane.fits)
+    assert len(set(found.fits) & set(plane.fits)) >= 0.7 * len(plane.fits)
     off = [abs(fit.offset_s - 0.5 * (late[b] - late[a])) for (a, b), fit in found.fits.items()]
     assert np.median(off) < 0.05
     assert max(abs(fit.offset_s) for fit in plane.fits.values()) < 0.2
