@@ -19,13 +19,14 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from sdist_ray import __version__
 from sdist_ray.runtime.ray.nodes import SHARDS
 
 REPOSITORY = Path(__file__).parents[1]
 DEPLOY = REPOSITORY / "deploy"
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 PYTHONS = ("3.11", "3.12", "3.13")
-IMAGE = f"<registry>/sdist-ray:{PROJECT['version']}"
+IMAGE = f"<registry>/sdist-ray:{__version__}"
 # Of KubeRay's own reference (ray.io/v1): the fields that may stand where ours do.
 KNOWN = {
     "RayCluster": "rayVersion authOptions enableInTreeAutoscaling autoscalerOptions headGroupSpec "

@@ -25,6 +25,7 @@ LINK_COLUMNS = ("camera_a", "window_a", "camera_b", "window_b", "score_ab", "sco
 EDGE_COLUMNS = ("camera_a", "camera_b", "links", "score")
 WINDOW_COLUMNS = ("camera", "window", "occupied_ticks")
 OPTIONAL_COLUMNS = ("kind", "transit_mean_s")
+LIST_COLUMNS = ("histogram", "shares", "windows_from", "windows_to", "holders", "asked", "held", "edges_s")
 MOST_COUNT = 1 << 53
 """Beyond it a number is not exact as a float: nobody has counted so far."""
 
@@ -170,8 +171,8 @@ def read_columns(path: Path, columns: tuple[str, ...]) -> pa.Table:
 
 
 def _typed(values: pa.ChunkedArray, column: str, path: Path) -> pa.ChunkedArray:
-    """A column as text, where it says which camera or kind; as it is, where it holds lists; else float64."""
-    if pa.types.is_nested(values.type):
+    """A column as text, where it says which camera or kind; lists as they are; else float64."""
+    if column in LIST_COLUMNS and pa.types.is_nested(values.type):
         return values
     is_id = column.startswith("camera")
     kind = pa.string() if is_id or column == "kind" else pa.float64()
