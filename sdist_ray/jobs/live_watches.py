@@ -91,6 +91,6 @@ class Watches:
             edges = camera_edges(links, self._least_links)
         else:
             links, edges = placed.agreeing(links), placed.edges(links.cameras)
-        transits = None if self._transits is None else self._transits.learn(links, edges, tally)
+        transits = None if self._transits is None else self._transits.learn(links, edges, tally, last)
         changes = None if self._changes is None else self._changes.changes()
         return LiveTopology(links, edges, placed, transits, changes)

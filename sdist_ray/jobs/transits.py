@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -102,6 +103,10 @@ def ranges_of_recording(network: NetworkSpec, recording: Path, what: str) -> Ite
             index = delivery.next_range
 
 
+RESTS = 9
+"""Times as long as learning a live network's transits took, it is not done again: others need the core."""
+
+
 class TransitWatch:
     """Learns a live network's transits: is told of ranges by one thread, and asked by another.
 
@@ -112,6 +117,8 @@ class TransitWatch:
         self._learner, self._exits = _learners(network, settings.spec(SCAN_WHILE_LIVE))
         self._ranges: deque[SparseRange] = deque()
         self._learning = threading.Lock()
+        self._found: FoundTransits | None = None
+        self._again_s = 0.0
 
     def add(self, entry: OccupancyRange) -> None:
         """A range was closed."""
@@ -122,10 +129,17 @@ class TransitWatch:
             finally:
                 self._learning.release()
 
-    def learn(self, links: Links, edges: Edges, tally: Tally) -> FoundTransits:
-        """What is known now; ranges number cameras as the tally does."""
+    def learn(self, links: Links, edges: Edges, tally: Tally, last: bool = False) -> FoundTransits:
+        """What is known now; ranges number cameras as the tally does.
+
+        Where learning takes long it is not done each time that it is asked for, unless it is the ``last``:
+        what was found before is told again until RESTS times as long has gone by.
+        """
         with self._learning:
             self._take()
+            began_s = time.monotonic()
+            if self._found is not None and not last and began_s < self._again_s:
+                return self._found
             # Cameras that have joined are numbered after those of the ranges.
             cameras = tally.cameras
             self._learner.grow(len(cameras))
@@ -133,7 +147,9 @@ class TransitWatch:
             places = _places(links, cameras)
             self._learner.link(places)
             self._exits.link(places)
-            return _found(self._learner, self._exits, edges, cameras)
+            self._found = _found(self._learner, self._exits, edges, cameras)
+            self._again_s = time.monotonic() + RESTS * (time.monotonic() - began_s)
+            return self._found
 
     def _take(self) -> None:
         while self._ranges:
