@@ -19,7 +19,7 @@ from sdist_ray.cameras.described import described, read_cameras
 from sdist_ray.cameras.smart import read_batch, read_head
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.recording import open_recording
-from sdist_ray.report.run_folder import read_run
+from sdist_ray.report.run_folder import read_columns, read_run
 from sdist_ray.serve.app import create_app
 from sdist_ray.serve.watcher import Watcher
 from sdist_ray.video.clip_files import Source, load
@@ -141,6 +141,32 @@ def test_a_runs_tables_may_hold_anything(run_folder, file, column, values, told)
     pq.write_table(table.set_column(at, column, odd), run_folder / file)
     with pytest.raises(InputError, match=told):
         read_run(run_folder)
+
+
+@pytest.mark.parametrize("column", ["windows_from", "histogram", "holders"])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pa.array([7, 7]),
+        pa.array([{"a": 1}] * 2),
+        pa.array([["x", "\ud7ff"]] * 2, pa.large_list(pa.string())),
+        pa.array([None, []], pa.list_(pa.int64())),
+        pa.array([[1, None], []]),
+        pa.array([[[1]], []]),
+    ],
+    ids=lambda odd: str(odd.type),
+)
+def test_a_list_in_a_runs_table_is_held_to_its_type(tmp_path, column, odd):
+    path = tmp_path / "some.parquet"
+    pq.write_table(pa.table({column: odd}), path)
+    with pytest.raises(InputError, match=rf"some\.parquet: column {column} is .*, it must be list"):
+        read_columns(path, (column,))
+
+
+def test_lists_of_a_runs_table_may_be_empty_and_of_a_narrower_type(tmp_path):
+    path = tmp_path / "some.parquet"
+    pq.write_table(pa.table({"windows_to": pa.array([[3], []], pa.list_(pa.uint8()))}), path)
+    assert read_columns(path, ("windows_to",))["windows_to"].to_pylist() == [[3], []]
 
 
 def test_a_cameras_id_may_be_thousands_of_digits(run_folder):

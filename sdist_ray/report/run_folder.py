@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sdist_ray.cameras.camera import without_credentials
@@ -25,7 +26,11 @@ LINK_COLUMNS = ("camera_a", "window_a", "camera_b", "window_b", "score_ab", "sco
 EDGE_COLUMNS = ("camera_a", "camera_b", "links", "score")
 WINDOW_COLUMNS = ("camera", "window", "occupied_ticks")
 OPTIONAL_COLUMNS = ("kind", "transit_mean_s")
-LIST_COLUMNS = ("histogram", "shares", "windows_from", "windows_to", "holders", "asked", "held", "edges_s")
+LIST_COLUMNS = {
+    "holders": pa.string(),
+    **dict.fromkeys(("windows_from", "windows_to", "asked", "held"), pa.int64()),
+    **dict.fromkeys(("histogram", "shares", "edges_s"), pa.float64()),
+}
 MOST_COUNT = 1 << 53
 """Beyond it a number is not exact as a float: nobody has counted so far."""
 
@@ -171,11 +176,13 @@ def read_columns(path: Path, columns: tuple[str, ...]) -> pa.Table:
 
 
 def _typed(values: pa.ChunkedArray, column: str, path: Path) -> pa.ChunkedArray:
-    """A column as text, where it says which camera or kind; lists as they are; else float64."""
-    if column in LIST_COLUMNS and pa.types.is_nested(values.type):
-        return values
+    """A column as text, where it says which camera or kind, lists where it has them, else float64."""
     is_id = column.startswith("camera")
     kind = pa.string() if is_id or column == "kind" else pa.float64()
+    if column in LIST_COLUMNS:
+        kind = pa.list_(LIST_COLUMNS[column])
+        if not pa.types.is_list(values.type) or values.null_count or pc.list_flatten(values).null_count:
+            raise InputError(f"{path}: column {column} is {values.type}, it must be {kind} without nulls")
     if is_id and values.null_count:
         raise InputError(f"{path}: {column} is null in {values.null_count} rows, it must be an id")
     try:
