@@ -1,7 +1,11 @@
-"""Faults of a live network on Ray: other cameras' ticks and counts are those of an undisturbed run."""
+"""Faults of a live network on Ray: other cameras' ticks and counts are those of an undisturbed run.
+
+Its links are followed all the while, as one that publishes them does.
+"""
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import signal
 import subprocess
@@ -23,6 +27,9 @@ CAMERAS, WORKERS, SHARDS = 8, 3, 2
 BEHIND, BACK, BROKEN = "c06", "c07", live_runs.BROKEN
 BACK_AT_S, BACK_FOR_S = 12.0, 5.0
 STOPPED_S = 20.0
+PUBLISH_S = 2.0
+ASKED = ("raw", 0.2)
+COUNTING = dataclasses.replace(live_runs.COUNTING, store="indexed")
 
 
 @dataclasses.dataclass
@@ -39,6 +46,9 @@ class Run:
     healths: list = dataclasses.field(default_factory=list)
     counts: dict = dataclasses.field(default_factory=dict)
     recount: dict = dataclasses.field(default_factory=dict)
+    published: list = dataclasses.field(default_factory=list)
+    followed: list = dataclasses.field(default_factory=list)
+    searched: dict = dataclasses.field(default_factory=dict)
     left: list = dataclasses.field(default_factory=list)
 
     @property
@@ -65,8 +75,15 @@ def carry_out(run, network, film):
     def now_s():
         return time.time() - run.start_s
 
+    def publish(health):
+        run.healths.append(health)
+        if run.cameras and now_s() > len(run.published) * PUBLISH_S:
+            parts = network.directed_links(list(network.tally.cameras), *ASKED, follow=True)
+            # A shard that is not there for the moment has none.
+            run.published.append((now_s(), live_runs.agreements_of(parts or [])))
+
     def look(until, **how):
-        return live_runs.watch(network, until, each=run.healths.append, **how)
+        return live_runs.watch(network, until, each=publish, **how)
 
     def all_live(health):
         """every camera is read and seen"""
@@ -127,7 +144,6 @@ def carry_out(run, network, film):
     look(all_live)
     look(lambda _: not alive(stopped))
     look(lambda _: now_s() > run.happened_s["coordinator"] + 8)
-    assert network.directed_links(list(network.tally.cameras), "raw", 0.0, follow=True)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +155,9 @@ def run(tmp_path_factory):
         BACK: {"back_at_s": BACK_AT_S, "back_for_s": BACK_FOR_S, "back_s": 30.0},
     }
     with ray_session():
-        network, seen, feeds = live_runs.begin(RayLiveNetwork, folder, WORKERS, SHARDS, "tests", odd=odd)
+        network, seen, feeds = live_runs.begin(
+            RayLiveNetwork, folder, WORKERS, SHARDS, "tests", odd=odd, counting=COUNTING
+        )
         run = Run(seen, feeds)
         try:
             carry_out(run, network, film)
@@ -149,11 +167,19 @@ def run(tmp_path_factory):
             run.healths.append(network.stop())
             run.names = list(network.tally.cameras)
             run.last = (network.tally.newest + 1) * live_runs.CLOCK.range_ticks - 1
-            run.counts = live_runs.agreements_of(network.directed_links(run.names, "raw", 0.0))
+
+            def links(estimator, threshold, follow=False):
+                parts = network.directed_links(run.names, estimator, threshold, follow)
+                return live_runs.agreements_of(parts)
+
+            run.followed.append(links(*ASKED, follow=True))
+            run.searched = links(*ASKED)
+            run.counts = links("raw", 0.0)
             os.kill(network.processes()["shard 1"], signal.SIGKILL)
-            again = live_runs.agreements_of(network.directed_links(run.names, "raw", 0.0))
-            assert again == run.counts, "a shard that died after the end has other counts"
-            run.recount = live_runs.recount(folder / "journal.arrow", run.names, live_runs.COUNTING)
+            assert links("raw", 0.0) == run.counts, "a shard that died after the end has other counts"
+            os.kill(network.processes()["shard 0"], signal.SIGKILL)
+            run.followed.append(links(*ASKED, follow=True))
+            run.recount = live_runs.recount(folder / "journal.arrow", run.names, COUNTING)
         finally:
             pids = network.processes()
             network.close()
@@ -182,6 +208,26 @@ def test_the_other_cameras_ticks_are_those_of_an_undisturbed_run(run, expected):
 def test_nothing_is_counted_twice_and_nothing_is_left_out(run):
     assert run.counts
     assert run.counts == run.recount
+
+
+def test_links_that_were_followed_while_shards_died_are_those_of_a_search(run):
+    def passes(pair):
+        agreements, opportunities = run.recount[pair]
+        return agreements / opportunities > ASKED[1]
+
+    undisturbed = {pair: n for pair, n in run.recount.items() if passes(pair) and passes(pair[::-1])}
+    assert run.searched == undisturbed
+    followed, restored = run.followed
+    # Followed from the last search on, it may lack what is new; what it has is exact.
+    assert followed.items() <= undisturbed.items()
+    assert len(followed) > 0.8 * len(undisturbed)
+    # Both shards were made anew, and search.
+    assert restored == undisturbed
+    # It was asked before the shard died, between that and the coordinator's death, and after.
+    died = [-1.0, run.happened_s["shard"], run.happened_s["coordinator"], float("inf")]
+    for begin, end in itertools.pairwise(died):
+        found = [links for second, links in run.published if begin < second <= end]
+        assert any(found), "no links were followed"
 
 
 @pytest.mark.parametrize("what", [signal.SIGKILL, signal.SIGSTOP])
