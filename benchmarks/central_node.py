@@ -63,7 +63,17 @@ def counting_of(store: str) -> Counting:
 def measure(*arguments: Any) -> dict[str, Any]:
     """One run of count_network."""
     result = in_own_process(count_network, *arguments)
-    say(result, "cameras", "store", "shards", "source", "people", "fps_per_camera", "peak_bytes")
+    say(
+        result,
+        "cameras",
+        "store",
+        "shards",
+        "source",
+        "people",
+        "fps_per_camera",
+        "peak_bytes",
+        "stolen_share",
+    )
     return result
 
 

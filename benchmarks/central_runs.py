@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.machine import Stolen
 from benchmarks.per_tick import count_per_tick, touch, unpack
 from sdist_ray.exclusion.batch import BATCH_TICKS
 from sdist_ray.exclusion.tile import NEVER, Counting, Tile
@@ -123,7 +124,7 @@ def count_network(
     else:
         tiles, threads = [Tile(rows, names, counting) for rows in row_stripes(names, shards)], 1
     spent = dict.fromkeys(("read_s", "pad_s", "count_s", "links_s"), 0.0)
-    cpu = time.process_time()
+    cpu, stolen = time.process_time(), Stolen()
     made_up = 0.0
     padder = Padder(PADDING)
     source = network.ranges() if recording is None else read_ranges(Path(recording))
@@ -176,6 +177,7 @@ def count_network(
         "source": "memory" if recording is None else "file",
         "fps_per_camera": network.ticks / seconds,
         "cpu_s": time.process_time() - cpu - made_up,
+        "stolen_share": stolen.share,
         **spent,
         "links": found,
         "store_bytes": sum(tile.store.nbytes for tile in tiles),
