@@ -39,6 +39,7 @@ CLOCK_PAIRS = 3
 CLOCK_ROUNDS = 3
 ON_TIME = 0.7
 """Clocks are taken to be right where as much of what speaks for a pair at its best delay does so at none."""
+MET_POWER = 4
 STRONG, LEAST_WAYS, LEAST_SHARED = 60.0, 2, 0.01
 """For two cameras to be placed though nobody was seen by both: the score of every pair on the ways through
 neighbours, ways, and share of either's image in common by each."""
@@ -106,12 +107,13 @@ class GroundPlane:
 
 
 def worth_of_fit(fit: Fit) -> float:
-    """What is held against the threshold: the score, times the squared share of visits that were met.
+    """What is held against the threshold: the score, times the share of visits that were met to a high power.
 
-    What is true is met nearly always, chance fits some visits and misses others.
+    What is true is met nearly always; chance fits some visits and misses others, and so does all that follows
+    through common neighbours from one pair that is false.
     """
     share = fit.met / max(fit.judged, 1.0)
-    return fit.score * share * share
+    return fit.score * share**MET_POWER
 
 
 def learn(
