@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from sdist_ray.exclusion.batch import most_ticks
-from sdist_ray.partition.memory import REGION_WINDOWS, VISIT_BYTES, Demand
+from sdist_ray.partition.memory import VISIT_BYTES, Demand
 
 MEASURED_ON = "one thread of a 2.5 GHz Xeon with AVX-512, shared"
 FRAME_S = 1.7e-3
@@ -28,10 +28,12 @@ WINDOW_S = 4e-9
 """To pad a window's range for a shard."""
 SCAN_S = {"dense": 1e-9, "rle": 2e-9}
 """To look at a counter, for links."""
-REGION_PAIR_S = 5e-11
-"""To search an occupied tick against one region of windows."""
-REGION_TICK_S = 8e-9
-"""To find whether a region is occupied at one tick."""
+SEARCH_S = 0.06
+"""To begin a search, however little there is."""
+ROW_EVENT_S, COLUMN_EVENT_S = 6e-8, 1.5e-8
+"""To search an occupied tick of a row, and to lay out one of a column."""
+WINDOW_PAIR_S = 2e-9
+"""To rule out what a window and a camera that share no ground agree by chance."""
 ROW_BYTES = 4 + 8 + 8 + 8
 """Of a camera's tick on its way to the coordinator: its camera, its tick, where its lists end."""
 PERSON_BYTES = 2 + 8
@@ -88,11 +90,10 @@ def links_s(store: str, rows: int, columns: int, demand: Demand, machine: Machin
     """Seconds to find a tile's links once, by one thread; the indexed store does its work there."""
     if store != "indexed":
         return SCAN_S[store] * rows * columns * demand.windows**2 * machine.counting
-    regions = math.ceil(demand.windows / REGION_WINDOWS)
     # Each pair of cameras once, both ways; the rows come before the other columns.
     pairs = rows * columns - rows * (rows - 1) / 2
-    searched = REGION_PAIR_S * 2 * pairs * demand.people * demand.ticks * regions
-    return (searched + REGION_TICK_S * columns * regions * demand.ticks) * machine.counting
+    events = demand.people * demand.ticks * (ROW_EVENT_S * rows + COLUMN_EVENT_S * columns)
+    return (SEARCH_S + events + WINDOW_PAIR_S * demand.windows * 2 * pairs) * machine.counting
 
 
 def occupancy_bytes_per_s(cameras: int, demand: Demand) -> float:
