@@ -42,7 +42,7 @@ ON_TIME = 0.7
 MET_POWER = 4
 STRONG, LEAST_WAYS, LEAST_SHARED = 60.0, 2, 0.01
 """For two cameras to be placed though nobody was seen by both: the score of every pair on the ways through
-neighbours, ways, and share of either's image in common by each."""
+neighbours (and of all ways that are tried), ways, and share of either's image in common by each."""
 
 
 @dataclass(frozen=True)
@@ -246,12 +246,15 @@ def _learn_on_time(
     return plane
 
 
+def _sure(plane: GroundPlane) -> dict[Pair, Array]:
+    """Homographies of which others may be made: one that is there by chance would draw in a whole cluster."""
+    return {pair: fit.homography for pair, fit in plane.fits.items() if plane.score[pair] >= STRONG}
+
+
 def _implied(plane: GroundPlane, run: Runner) -> dict[Pair, Fit]:
     """Pairs that share ground by all ways through others, where nobody walked who would say no."""
-    sure = [pair for pair in plane.fits if plane.score[pair] >= STRONG]
-    homographies = {pair: plane.fits[pair].homography for pair in sure}
     ways: dict[Pair, list[tuple[Array, float]]] = {}
-    for (a, b), c, rough in compositions(homographies, plane.score, set()):
+    for (a, b), c, rough in compositions(_sure(plane), plane.score, set()):
         if (a, b) not in plane.fits:
             legs = (min(a, c), max(a, c)), (min(b, c), max(b, c))
             ways.setdefault((a, b), []).append((rough, sum(plane.fits[leg].error for leg in legs)))
@@ -324,8 +327,7 @@ def _close(plane: GroundPlane, run: Runner, settings: LearnSettings, shift: int,
     """Accept what follows through common neighbours, and better what was accepted."""
     tried, best, chance = known.composed.tried, known.composed.best, known.composed.chance
     for _ in range(settings.rounds):
-        homographies = {pair: fit.homography for pair, fit in plane.fits.items()}
-        ways = list(compositions(homographies, plane.score, tried))
+        ways = list(compositions(_sure(plane), plane.score, tried))
         fits = run([Task(a, b, 0, rough) for (a, b), _, rough in ways])
         by_chance = run([Task(a, b, shift, rough) for (a, b), _, rough in ways])
         plane.composed += len(ways)
