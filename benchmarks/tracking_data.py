@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.transit import GRID, learner_of, learnt_links, ranges_of, site_of
+from benchmarks.transit_runs import GRID, learner_of, learnt_links, ranges_of, site_of
 from experiments.data import WILDTRACK_CAMERAS, wildtrack
 from sdist_ray.distancing.fusion import Sightings
 from sdist_ray.distancing.fusion_feed import gathered, own_tracks
@@ -117,6 +117,10 @@ def boxes_of(site: Site, walk: Walk, camera: int, noise: np.random.Generator, mi
     shown = ~_hidden(tick, box)
     in_view = np.zeros(walk.positions.shape[:2], dtype=bool)
     in_view[tick[shown], person[shown]] = True
+    # Where the image's upper border cuts somebody who leans, the box is that of the part below it.
+    cut = (np.clip(-head[:, 1] / tall, 0, 1) * (head[:, 0] - foot[:, 0]))[inside]
+    box[:, 0] -= np.minimum(cut, 0)
+    box[:, 2] -= np.abs(cut)
     kept = shown & (noise.random(len(tick)) >= miss)
     tick, person, box = tick[kept], person[kept], box[kept]
     box[:, 0] += noise.normal(0, ACROSS, len(box)) * box[:, 2]

@@ -106,6 +106,25 @@ def test_a_track_of_a_camera_stays_with_its_person():
     assert fused.sighting.tolist() == [first[8], first[7]]
 
 
+@pytest.mark.parametrize("cameras", [2, 3])
+def test_two_who_walk_side_by_side_for_a_minute_keep_their_numbers(cameras):
+    rng, fuser = np.random.default_rng(0), room(cameras)
+    given = np.zeros((2, 10), dtype=np.int64)
+    for tick in range(600):
+        turn = 2 * np.pi * tick / 200
+        ahead = np.array([np.cos(turn), np.sin(turn)])
+        camera, who = np.nonzero(rng.random((cameras, 2)) > 0.05)
+        # Round the room, one 0.65 m further out than the other, each a track of every camera.
+        places = 5 + ahead * (3 + 0.325 * (1 - 2 * who[:, None])) + rng.normal(0, 0.2, (len(who), 2))
+        spread = np.tile(np.eye(2) * 0.2**2, (len(who), 1, 1))
+        fused = fuser.update(tick * STEP_S, Sightings(camera, places, spread, who + 1))
+        if tick >= 20:
+            np.add.at(given, (who, fused.sighting), 1)
+    # A single sighting may err, by three of its standard deviations; the person does not.
+    assert sorted(given.argmax(axis=1).tolist()) == [1, 2]
+    assert (given.max(axis=1) > 0.99 * given.sum(axis=1)).all()
+
+
 def test_cameras_that_disagree_for_good_are_held_against_the_finer():
     small = np.array([[2.0, 2], [8, 2], [8, 8], [2, 8]])
     fuser = Fuser(make_views(["wide", "near"], [ROOM, small]), FusionSettings().at(STEP_S))
