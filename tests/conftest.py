@@ -56,6 +56,23 @@ def site(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def cluster_address():
+    """Of a Ray cluster for all tests of this process that do nothing to it but run on it."""
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 2, "object_store_memory": 200 << 20, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=node)
+    yield cluster.address
+    cluster.shutdown()
+
+
+@pytest.fixture
+def cluster_of_all(cluster_address, monkeypatch):
+    """Have what is said to run on Ray run on that cluster."""
+    monkeypatch.setenv("RAY_ADDRESS", cluster_address)
+
+
 @pytest.fixture
 def own_temporary_folder(monkeypatch):
     """The folder for temporary files, of this test's programs only."""
