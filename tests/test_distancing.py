@@ -74,7 +74,6 @@ def test_people_are_where_the_simulation_put_them(run, site):
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("cluster_of_all")
 def test_ray_gives_the_same_tables(run, site, tmp_path):
     assert distance(tmp_path, cameras=site / "cameras.yaml", runtime="ray") == 0
     for name in TABLES:

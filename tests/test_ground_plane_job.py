@@ -77,7 +77,6 @@ def test_evaluate_tells_what_geometry_is_worth(recorded, run, tmp_path):
     assert 0.8 < quality["ranked_windows"]["average_precision"] <= 1
 
 
-@pytest.mark.usefixtures("cluster_of_all")
 def test_it_is_the_same_on_ray(recorded, run, tmp_path):
     on_ray = topology(recorded / "occupancy.parquet", tmp_path, "runtime=ray", "runtime.shards=2")
     for name in ("edges.parquet", "links.parquet", "ground_links.parquet"):

@@ -51,9 +51,7 @@ def process_stages():
 
 
 @pytest.mark.parametrize("where", [process_stages, pytest.param(ray_stages, marks=pytest.mark.ray)])
-def test_who_learns_may_die_and_the_next_one_knows_what_was_known(where, tmp_path, capsys, request):
-    if where is ray_stages:
-        request.getfixturevalue("cluster_of_all")
+def test_who_learns_may_die_and_the_next_one_knows_what_was_known(where, tmp_path, capsys):
     settings = StageSettings(10.0, Grid(), 30.0, LEARN, tmp_path / "ground_plane.npz", idle=False)
     with where() as make:
         watch = GroundPlaneWatch(GroundPlaneSettings(True, every_s=1.0), SPEC, lambda: make(settings))
@@ -138,11 +136,7 @@ def films(tmp_path_factory):
 
 
 @pytest.mark.parametrize("runtime", ["local", pytest.param("ray", marks=pytest.mark.ray)])
-def test_a_live_network_publishes_what_geometry_accepts_whoever_dies(
-    runtime, films, tmp_path, monkeypatch, request
-):
-    if runtime == "ray":
-        request.getfixturevalue("cluster_of_all")
+def test_a_live_network_publishes_what_geometry_accepts_whoever_dies(runtime, films, tmp_path, monkeypatch):
     made, killed, over = [], [], threading.Event()
 
     class Known(ground_plane_live.GroundPlaneWatch):

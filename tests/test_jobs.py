@@ -85,7 +85,6 @@ def test_shards_and_workers_give_the_same_bytes(site, video_run, tmp_path):
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("cluster_of_all")
 def test_ray_gives_the_same_bytes(site, video_run, tmp_path):
     assert in_parts(site, tmp_path, "ray") == (video_run / "links.parquet").read_bytes()
 

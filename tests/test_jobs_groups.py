@@ -49,10 +49,8 @@ ON_RAY = pytest.param("ray", 3, "rle", marks=pytest.mark.ray)
 
 @pytest.mark.parametrize(("runtime", "shards", "store"), [*RUNS, ON_RAY])
 def test_groups_have_the_links_of_the_whole_network(
-    recording, groups, whole, tmp_path, monkeypatch, request, runtime, shards, store
+    recording, groups, whole, tmp_path, monkeypatch, runtime, shards, store
 ):
-    if runtime == "ray":
-        request.getfixturevalue("cluster_of_all")
     monkeypatch.setattr("sdist_ray.jobs.topology.write_report", lambda folder: folder)
     topology(
         tmp_path, "source=recording", f"source.path={recording}", "partition=groups",

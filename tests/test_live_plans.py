@@ -20,7 +20,7 @@ from sdist_ray.topology.links import directed_links
 from tests import live_runs
 from tests.live_clips import CLOCK, GRID, local_network, next_start, playing, wait_until, write_clip
 
-TURNING = StrategyChoice("tests.strategies:Turning", {"every": 2})
+TURNING = StrategyChoice("tests.strategies:Turning", {"every": 3})
 
 
 class Books:
@@ -98,7 +98,6 @@ def test_plans_take_each_others_place_while_it_runs(tmp_path, store, shards):
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("cluster_of_all")
 def test_on_ray_losses_change_nothing(tmp_path):
     """A shard and the coordinator die as plans change."""
     film = live_runs.film(tmp_path / "film")

@@ -287,11 +287,7 @@ def results():
 @pytest.mark.parametrize(
     ("runtime", "shards"), [("local", 1), ("local", 3), pytest.param("ray", 2, marks=pytest.mark.ray)]
 )
-def test_a_job_has_the_same_result_wherever_it_runs(
-    city, results, tmp_path, monkeypatch, request, runtime, shards
-):
-    if runtime == "ray":
-        request.getfixturevalue("cluster_of_all")
+def test_a_job_has_the_same_result_wherever_it_runs(city, results, tmp_path, monkeypatch, runtime, shards):
     monkeypatch.setattr("sdist_ray.jobs.topology.write_report", lambda folder: folder)
     topology(
         tmp_path, "source=recording", f"source.path={city}", "partition=screening", f"runtime={runtime}",

@@ -166,7 +166,6 @@ def test_a_network_is_watched_with_one_model(site, tmp_path, command):
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("cluster_of_all")
 def test_ray_workers_see_the_same(site, tmp_path):
     model = models.yolov8(tmp_path / "m.onnx")
     for runtime in ("local", "ray"):
