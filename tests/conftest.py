@@ -20,6 +20,9 @@ REAL_TIME = (
     "test_live_plans.py", "test_rtsp.py", "test_ground_plane_live.py",
 )  # fmt: skip
 
+# The longest of those on Ray: if one of them began last, one process would wait for the other.
+LONG = ("test_faults_ray.py", "test_cluster.py", "test_distancing_ray.py", "test_jobs.py")
+
 # Ray's workers would stand back behind all else that is tested at the same time.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
@@ -42,7 +45,9 @@ def pytest_collection_modifyitems(items):
 
     def turn(item):
         name = item.path.name
-        return REAL_TIME.index(name) if name in REAL_TIME else len(REAL_TIME) + (item.path in ray)
+        if name in REAL_TIME:
+            return 0, REAL_TIME.index(name)
+        return (2, LONG.index(name) if name in LONG else len(LONG)) if item.path in ray else (1, 0)
 
     items.sort(key=turn)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import http.client
+import json
 import socket
 import threading
 import time
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -14,6 +18,7 @@ from sdist_ray.serve.guard import own_names
 from sdist_ray.serve.watcher import Watcher
 
 TOKEN = "a token of some length"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 class Members:
@@ -62,3 +67,19 @@ def listening(app, port=0):
         finally:
             server.should_exit = True
             thread.join(10)
+
+
+def ask(address, path, method="GET", body=None, headers=None):
+    """Status, headers and body of a request that is sent as it is."""
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=20)
+    content = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+    kind = {} if content is None else {"Content-Type": "application/json"}
+    connection.request(method, path, content, kind | (headers or {}))
+    answer = connection.getresponse()
+    data = answer.read()
+    connection.close()
+    if answer.getheader("content-encoding") == "gzip":
+        data = gzip.decompress(data)
+    if answer.getheader("content-type", "").startswith("application/json"):
+        data = json.loads(data)
+    return answer.status, dict(answer.getheaders()), data

@@ -57,14 +57,18 @@ def watch(seen, spec=SPEC):
     return monitor
 
 
-@pytest.fixture(scope="module")
-def moved():
-    """Cameras 0 and 1 see one place until tick 9000; then 1 sees what 2 sees."""
+def visits_of_a_move():
+    """bool (18000, 3, windows): cameras 0 and 1 see one place until tick 9000; then 1 sees what 2 sees."""
     rng = np.random.default_rng(1)
     window = (2, 7, 9)
     alone = visits(rng, 18_000, 150, window, [0])
     before, after = visits(rng, 9_000, 100, window, [0, 1]), visits(rng, 9_000, 100, window, [1, 2])
     return alone | np.concatenate([before | visits(rng, 9_000, 150, window, [2]), after])
+
+
+@pytest.fixture(scope="module")
+def moved():
+    return visits_of_a_move()
 
 
 def test_a_camera_that_is_moved_loses_its_edges_and_gains_others(moved):

@@ -13,7 +13,7 @@ from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.recording import RecordingWriter
 from sdist_ray.runtime.feeds import NetworkSpec
 from sdist_ray.settings import TopologyJob
-from tests.test_change import visits
+from tests.test_change import visits_of_a_move
 from tests.test_transit import words_of
 
 NAMES = ("gate", "hall", "yard")
@@ -22,12 +22,8 @@ SETTINGS = {"enabled": True, "recent_s": 300.0, "period_s": 30.0, "settle_s": 40
 
 @pytest.fixture(scope="module")
 def moved():
-    """The gate and the hall see one place until tick 9000; then the hall sees what the yard sees."""
-    rng = np.random.default_rng(1)
-    window = (2, 7, 9)
-    alone = visits(rng, 18_000, 150, window, [0])
-    before, after = visits(rng, 9_000, 100, window, [0, 1]), visits(rng, 9_000, 100, window, [1, 2])
-    return alone | np.concatenate([before | visits(rng, 9_000, 150, window, [2]), after])
+    """The gate and the hall see one place; then the hall sees what the yard sees."""
+    return visits_of_a_move()
 
 
 def test_a_run_tells_what_has_changed(moved, tmp_path):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 
 import pytest
 import ray
@@ -12,62 +13,43 @@ from tests.distancing_runs import distance, four_streets, read, street, write_cl
 pytestmark = pytest.mark.ray
 
 
-@pytest.fixture
-def cluster(monkeypatch, own_temporary_folder):
-    """A Ray cluster of one node of four CPUs, which says that it has the given GPUs."""
-    made = []
-
-    def make(gpus):
-        cluster = Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 4, "num_gpus": gpus, "include_dashboard": False}
-        )
-        made.append(cluster)
-        monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-        return cluster
-
-    yield make
-    ray.shutdown()
-    for each in made:
-        each.shutdown()
+@pytest.fixture(scope="module")
+def cluster():
+    """A Ray cluster of one node of four CPUs and no GPU, with a folder of its own for temporary files."""
+    # Short: Ray has sockets there.
+    with (
+        tempfile.TemporaryDirectory(prefix="t", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("TMPDIR", folder)
+        node = {"num_cpus": 4, "num_gpus": 0, "include_dashboard": False}
+        cluster = Cluster(initialize_head=True, head_node_args=node)
+        patch.setenv("RAY_ADDRESS", cluster.address)
+        yield cluster, folder
+        ray.shutdown()
+        cluster.shutdown()
 
 
-@pytest.mark.ray
-def test_four_cameras_share_a_gpu(tmp_path, cluster, capsys):
-    cluster(1)
-    arguments = ["distancing.method=pixel", "runtime.num_gpus=0.25", "runtime.num_cpus=0.5"]
-    assert distance(tmp_path / "out", *arguments, paths=four_streets(tmp_path), runtime="ray") == 0
-    summary, _ = read(tmp_path / "out")
-    assert [place["gpus"] for place in summary["runtime"]["places"]] == [["0"]] * 4
-    assert [entry["status"] for entry in summary["cameras"]] == ["ok"] * 4
-    # Foreground detection runs on the CPU whatever is there, and the output says so.
-    assert summary["detector"]["device"] == "cpu"
-    (warning,) = summary["detector"]["warnings"]
-    assert warning in capsys.readouterr().err
-
-
-@pytest.mark.ray
-def test_without_a_gpu_it_says_so_and_goes_on_only_if_told(tmp_path, cluster, capsys):
-    cluster(0)
+@pytest.mark.usefixtures("cluster")
+def test_without_a_gpu_it_says_so_and_goes_on_only_if_told(tmp_path, capsys):
     arguments = ["distancing.method=pixel", "runtime.num_gpus=0.25"]
-    paths = four_streets(tmp_path)
+    paths = four_streets(tmp_path)[:2]
     assert distance(tmp_path / "out", *arguments, paths=paths, runtime="ray") == 2
     assert "no node of the Ray cluster has a GPU" in capsys.readouterr().err
     assert distance(tmp_path / "out", *arguments, "runtime.cpu_instead=true", paths=paths, runtime="ray") == 0
     assert "has a GPU" in capsys.readouterr().err
     summary, _ = read(tmp_path / "out")
-    assert len(summary["runtime"]["places"]) == 4
+    assert len(summary["runtime"]["places"]) == 2
     assert all(place["gpus"] == [] for place in summary["runtime"]["places"])
 
 
-@pytest.mark.ray
-def test_a_worker_that_dies_takes_only_its_cameras(tmp_path, cluster, own_temporary_folder):
-    cluster(0)
+def test_a_worker_that_dies_takes_only_its_cameras(tmp_path, cluster):
     images = [street(n) for n in range(100)]
     paths = [
         write_clip(tmp_path / "a.mp4", images * 30),
         write_clip(tmp_path / "b.mp4", images[:60]),
     ]
-    killer = subprocess.Popen([sys.executable, "-c", KILLER, f"{own_temporary_folder}/sdist-ray-*/00000-a"])
+    killer = subprocess.Popen([sys.executable, "-c", KILLER, f"{cluster[1]}/sdist-ray-*/00000-a"])
     try:
         arguments = ["distancing.method=pixel", "runtime.workers=2"]
         assert distance(tmp_path / "out", *arguments, paths=paths, runtime="ray") == 0
@@ -77,6 +59,27 @@ def test_a_worker_that_dies_takes_only_its_cameras(tmp_path, cluster, own_tempor
     summary, _ = read(tmp_path / "out")
     problems = {entry["camera"]: entry["problem"] for entry in summary["cameras"]}
     assert problems == {"a": "its worker died", "b": None}
+
+
+@pytest.fixture
+def node_with_a_gpu(cluster):
+    """It says that it has one."""
+    node = cluster[0].add_node(num_cpus=2, num_gpus=1)
+    yield
+    cluster[0].remove_node(node)
+
+
+@pytest.mark.usefixtures("node_with_a_gpu")
+def test_four_cameras_share_a_gpu(tmp_path, capsys):
+    arguments = ["distancing.method=pixel", "runtime.num_gpus=0.25", "runtime.num_cpus=0.5"]
+    assert distance(tmp_path / "out", *arguments, paths=four_streets(tmp_path), runtime="ray") == 0
+    summary, _ = read(tmp_path / "out")
+    assert [place["gpus"] for place in summary["runtime"]["places"]] == [["0"]] * 4
+    assert [entry["status"] for entry in summary["cameras"]] == ["ok"] * 4
+    # Foreground detection runs on the CPU whatever is there, and the output says so.
+    assert summary["detector"]["device"] == "cpu"
+    (warning,) = summary["detector"]["warnings"]
+    assert warning in capsys.readouterr().err
 
 
 KILLER = """

@@ -5,7 +5,6 @@ import json
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from ray.cluster_utils import Cluster
 
 from sdist_ray.jobs.groups import read_groups
 from sdist_ray.partition.partitioning import Partitioning
@@ -43,29 +42,15 @@ def whole(recording, tmp_path_factory):
     return links.filter(pc.equal(in_one, True))
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """A Ray cluster for all runs on Ray."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_ADDRESS", cluster.address)
-        yield
-    cluster.shutdown()
-
-
 RUNS = [("local", shards, store) for shards in (1, 3) for store in ("dense", "rle", "indexed")]
-ON_RAY = [
-    pytest.param("ray", shards, store, marks=pytest.mark.ray)
-    for shards, store in ((1, "dense"), (3, "indexed"), (3, "rle"))
-]
+# The other stores are on Ray in other tests, also with groups that change: test_faults_ray, test_planner.
+ON_RAY = pytest.param("ray", 3, "rle", marks=pytest.mark.ray)
 
 
-@pytest.mark.parametrize(("runtime", "shards", "store"), [*RUNS, *ON_RAY])
+@pytest.mark.parametrize(("runtime", "shards", "store"), [*RUNS, ON_RAY])
 def test_groups_have_the_links_of_the_whole_network(
-    recording, groups, whole, tmp_path, monkeypatch, request, runtime, shards, store
+    recording, groups, whole, tmp_path, monkeypatch, runtime, shards, store
 ):
-    if runtime == "ray":
-        request.getfixturevalue("cluster")
     monkeypatch.setattr("sdist_ray.jobs.topology.write_report", lambda folder: folder)
     topology(
         tmp_path, "source=recording", f"source.path={recording}", "partition=groups",

@@ -147,7 +147,7 @@ def test_a_scrape_of_a_real_cluster_finds_them():
         while time.monotonic() < limit and not any('camera="gate"' in line for line in lines):
             step += 1
             metrics.publish(network(step, ["gate", *HOSTILE]))
-            time.sleep(1)
+            time.sleep(0.25)
             lines = scraped(port)
         values = {
             line.split("{")[0]: float(line.rsplit(" ", 1)[1]) for line in lines if 'camera="gate"' in line

@@ -11,8 +11,7 @@ import pytest
 
 from tests.live import until
 from tests.live_runs import film
-from tests.serving import TOKEN
-from tests.test_serve import BEARER, ask
+from tests.serving import BEARER, TOKEN, ask
 
 
 @pytest.fixture

@@ -48,8 +48,9 @@ def find_blobs(
         cleaning: opening and closing.
         least, largest: areas that count, pixels.
     """
+    # Of a copy, also because memory that cannot be written to is another type to Numba: all compiled twice.
     blobs: Blobs = clean_and_label(
-        bits,
+        bits.copy(),
         width,
         max(1, cleaning.opening),
         max(1, cleaning.closing_width),
@@ -62,15 +63,14 @@ def find_blobs(
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def clean_and_label(bits, width, opening, closing_width, closing_height, least, largest):  # type: ignore[no-untyped-def]
-    """See find_blobs; the sides are at least 1."""
-    clean = bits.copy()
-    open_bits(clean, width, opening)
+    """See find_blobs; the sides are at least 1, and ``bits`` are opened."""
+    open_bits(bits, width, opening)
     # Rows further than this from all that is set stay empty.
-    first, end = _rows_with_any(clean)
+    first, end = _rows_with_any(bits)
     first, end = max(0, first - closing_height), min(bits.shape[1], end + closing_height)
     if end <= first:
         return np.empty((0, 5), np.int32)
-    part = clean[:, first:end].copy()
+    part = bits[:, first:end].copy()
     if closing_width > 1 or closing_height > 1:
         _along_rows(part, width, closing_width, False)
         _across_rows(part, closing_height, False)

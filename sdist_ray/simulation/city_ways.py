@@ -82,8 +82,9 @@ WALKER = np.dtype(
 (
     STAYING, SETTING_OUT, AT_DOOR, IN_CORRIDOR, AT_STAIRS, AT_EXIT, IN_STREET, AT_CORNER, AT_FAR_CORNER,
     AT_FRONT, AT_ENTRANCE, BY_DOOR, INSIDE, AT_SPOT, AT_STOP, GONE,
-) = range(16)  # fmt: skip
-"""Stages of a way: what the walker's leg or pause is over with."""
+) = np.arange(16)  # fmt: skip
+"""Stages of a way: what the walker's leg or pause is over with. No Python integers, for Numba would compile
+whatever is called with one of those for each of them."""
 
 SPEED_M_S, SPEED_DEVIATION, SLOWEST, FASTEST = 1.3, 0.2, 0.7, 2.0
 FLOOR_S = 8.0

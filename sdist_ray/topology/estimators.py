@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaln, expit
 
 Scores = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]
@@ -124,6 +123,8 @@ def bayes(pairs: PairEvidence) -> Scores:
 
     The Bayes factor is that of a beta-binomial model of visits against a binomial one.
     """
+    from scipy.special import betaln  # As in significance.py: not in every process.
+
     hits = raw(pairs.agreements, pairs.opportunities) * pairs.visits
     misses, rate = pairs.visits - hits, _rate(pairs)
     linked = betaln(hits + AGREEING[0], misses + AGREEING[1]) - betaln(*AGREEING)
@@ -137,6 +138,8 @@ def _rate(pairs: PairEvidence) -> Scores:
 
 
 def _posterior(log_ratio: Scores) -> Scores:
+    from scipy.special import expit
+
     posterior: Scores = expit(log_ratio + math.log(PRIOR / (1 - PRIOR)))
     return posterior
 

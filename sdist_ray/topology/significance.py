@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betainc
 
 from sdist_ray.topology.estimators import PairEvidence, raw
 
@@ -22,6 +21,9 @@ leaves room: there were at most 0.15 p pairs at any p down to 1e-6, from 20 peop
 
 def chance(pairs: PairEvidence) -> Floats:
     """The p-value of each pair in one direction; 1 where N is 0. Never higher for a greater N."""
+    # Takes half a second, in every process of a cluster; only those that judge links need it.
+    from scipy.special import betainc
+
     hits = raw(pairs.agreements, pairs.opportunities) * pairs.visits
     rate = np.clip(pairs.base_rate, 0.0, 1.0)
     # The function has no value for no hits: there, as in the limit, it is 1.
