@@ -77,7 +77,7 @@ def expected(recording):
     return network
 
 
-def gated(recording, folder, happenings, workers=1, shards=2, begin=CAMERAS):
+def gated(recording, folder, happenings, workers=1, shards=2, begin=CAMERAS, counting=None):
     """A network on Ray in which something happens at some ranges: {range: what is called with it}."""
     gates = tuple(index + AHEAD for index in happenings)
     waiting = sorted(happenings)
@@ -92,7 +92,7 @@ def gated(recording, folder, happenings, workers=1, shards=2, begin=CAMERAS):
     tally = Tally(spec, on_progress=on_progress)
     keeping = Keeping(folder / "journal.arrow", str(folder / "snapshots"), 7)
     feeds = GatedFeeds(recording, folder, gates)
-    network = RayNetwork(feeds, spec, networks.counting(), workers, shards, keeping, tally)
+    network = RayNetwork(feeds, spec, counting or networks.counting(), workers, shards, keeping, tally)
     network.pids = network.processes()
     return network
 
@@ -128,11 +128,10 @@ class TestOneMachine:
         network.close()
         assert not (tmp_path / "snapshots").exists()
 
+    @pytest.mark.parametrize(("store", "who"), [("dense", "shard 0"), ("indexed", "shard 1")])
     def test_kill_9_of_a_shard_in_the_middle_of_a_change_of_plans_changes_nothing(
-        self, recording, each_range, tmp_path
+        self, recording, each_range, tmp_path, store, who
     ):
-        """One of all moments, one of all stores: the others are those of test_replanning."""
-
         def change(groups, then=None):
             def happens(network):
                 network.partition(Partitioning(groups))
@@ -144,10 +143,11 @@ class TestOneMachine:
 
         happenings = {
             5: change((NAMES[:3], NAMES[3:])),
-            20: change((NAMES[:2], NAMES[2:]), "shard 0"),
+            20: change((NAMES[:2], NAMES[2:]), who),
             35: change(((NAMES[0], NAMES[3], NAMES[4]), (NAMES[1], NAMES[2]))),
         }
-        network = gated(recording, tmp_path, happenings)
+        counting = networks.counting(store=store)
+        network = gated(recording, tmp_path, happenings, counting=counting)
         network.run()
         found = mutual(networks.agreements(network))
         note, _ = newest_note(tmp_path / "journal.arrow")
@@ -157,7 +157,7 @@ class TestOneMachine:
         plans = [Partitioning((NAMES[:2], NAMES[2:])), Partitioning(((NAMES[0], *NAMES[3:]), NAMES[1:3]))]
         assert note.eras[-1].groups in [plan.groups for plan in plans]
         assert len(note.eras) > 1
-        assert found == expected_counts(each_range, eras_of(note), "dense")
+        assert found == expected_counts(each_range, eras_of(note), store)
 
     def test_a_camera_joins_and_another_leaves_while_it_runs(self, recording, expected, tmp_path):
         happenings = {
