@@ -5,6 +5,7 @@ import io
 import json
 import random
 import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from benchmarks.fuzzing.runs import ask
 from benchmarks.fuzzing.tables import as_ipc, as_parquet, some_rows
 from benchmarks.fuzzing.worker import READERS, REFUSALS
 from sdist_ray.cameras.described import described, read_cameras
+from sdist_ray.cameras.pinhole import read_matrix_xml
 from sdist_ray.cameras.smart import read_batch, read_head
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.recording import open_recording
@@ -75,6 +77,31 @@ def test_a_whole_number_beyond_all_floats_is_refused(tmp_path, number):
     path.write_text(f"- id: a\n  calibration: {{kind: perspective, view_deg: {number}}}\n")
     with pytest.raises(InputError, match="view_deg"):
         read_cameras(path)
+
+
+@pytest.mark.parametrize("far", [1e300, 1e308])
+def test_points_near_the_largest_float_are_a_refusal_or_a_homography(tmp_path, far):
+    points = {"image_points": [[0, 0], [320, 0], [320, 240], [0, 240]]}
+    for ground in ([[0, 0], [far, 0], [far, far], [0, far]], [[-far, 0], [far, 0], [far, 1], [0, 1]]):
+        calibration = {"kind": "homography", "image_size": [320, 240], **points, "ground_points": ground}
+        try:
+            (camera,) = described([{"id": "a", "calibration": calibration}], tmp_path)
+        except InputError:
+            continue
+        assert np.isfinite(camera.calibration.to_image(np.array([[0.0, 0.0]]))).all()
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\x00b"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match="mask"):
+        described([{"id": "a", "mask": name}], tmp_path)
+    with pytest.raises(InputError):
+        read_matrix_xml(tmp_path / name, "rvec")
+
+
+def test_a_file_without_an_end_is_not_read(tmp_path):
+    with pytest.raises(InputError, match="/dev/zero"):
+        read_matrix_xml(Path("/dev/zero"), "rvec")
 
 
 def test_damage_in_a_smart_cameras_stream_is_not_taken_for_a_lost_connection():

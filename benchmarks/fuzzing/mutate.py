@@ -123,9 +123,9 @@ def mutate_tree(rng: random.Random, tree: Any) -> Any:
             there, other = rng.choice(places)
             holder[key] = copy.deepcopy(there[other])
         elif what == 4 and isinstance(holder[key], int | float) and not isinstance(holder[key], bool):
-            holder[key] = rng.choice(
-                (-holder[key], holder[key] * 1e6, holder[key] / 1e6, rng.choice(NUMBERS))
-            )
+            # A whole number may be larger than any float.
+            number = max(-1e300, min(holder[key], 1e300))
+            holder[key] = rng.choice((-number, number * 1e6, number / 1e6, rng.choice(NUMBERS)))
         elif what == 5 and holder is not found:
             for _ in range(rng.choice((1, 10, 100))):
                 holder[key] = [holder[key]]

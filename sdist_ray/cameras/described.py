@@ -178,8 +178,13 @@ def _mask(value: object, folder: Path, where: str) -> Mask:
         return Mask()
     if isinstance(value, str):
         image = folder / value
-        if not image.is_file():
-            raise InputError(f"{where}: mask {image} is not a file")
+        try:
+            there = image.is_file()
+        except OSError:
+            # Some names no file can have.
+            there = False
+        if not there:
+            raise InputError(f"{where}: mask {show(str(image))} is not a file")
         return Mask(image=image)
     if not isinstance(value, list):
         raise InputError(f"{where}: mask must be an image file or a list of polygons")

@@ -11,6 +11,9 @@ import numpy as np
 from sdist_ray.cameras.calibration import Points, append_one, divide
 from sdist_ray.errors import InputError
 
+MOST = 1e9
+"""Pixels, or metres: maps have coordinates of some millions; the areas of far greater ones are no numbers."""
+
 
 @dataclass(frozen=True)
 class Homography:
@@ -67,8 +70,8 @@ class Homography:
                 f"a homography needs one ground point [x, y] per image point: "
                 f"got {len(image)} image and {len(ground)} ground points"
             )
-        if not (np.isfinite(image).all() and np.isfinite(ground).all()):
-            raise InputError("a homography's points must be finite numbers")
+        if not ((np.abs(image) < MOST).all() and (np.abs(ground) < MOST).all()):
+            raise InputError(f"a homography's points must be numbers below {MOST:g}")
         for name, points in (("image", image), ("ground", ground)):
             if _nearly_collinear(points):
                 raise InputError(f"three of the {name} points lie on one line: choose a wider four")

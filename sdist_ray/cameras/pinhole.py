@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.cameras.calibration import Points, append_one
-from sdist_ray.errors import InputError
+from sdist_ray.errors import InputError, refuse_endless
 
 MAX_XML_BYTES = 1 << 20
 
@@ -124,9 +124,13 @@ def read_matrix_xml(path: Path, name: str) -> Points:
         InputError: not readable, not such a file, or the element is missing or holds no numbers.
     """
     try:
-        raw = path.read_bytes()[: MAX_XML_BYTES + 1]
+        refuse_endless(path)
+        with path.open("rb") as file:
+            raw = file.read(MAX_XML_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(f"no file can have the name {str(path)!r}") from error
     # Entities are how a small XML file grows to gigabytes; a calibration has none.
     if len(raw) > MAX_XML_BYTES or b"<!DOCTYPE" in raw or b"<!ENTITY" in raw:
         raise InputError(f"{path}: not a calibration file (too large, or declares a DOCTYPE)")
