@@ -202,24 +202,31 @@ def standing_back() -> Iterator[None]:
     """Take the processor from nobody else: Ray's workers are nicer than other processes, and what writes a
     topology down would take it from those that read cameras.
 
-    Only this thread, and those that it begins, stand back. Linux knows who runs when nobody else wants to
-    (and a little when somebody does); elsewhere the thread is nice.
+    Only this thread, and those that it begins, stand back.
     """
-    nice = os.getpriority(os.PRIO_PROCESS, 0)
+    nice, policy = os.getpriority(os.PRIO_PROCESS, 0), _policy()
+    os.setpriority(os.PRIO_PROCESS, 0, NICEST)
     if sys.platform == "linux":
-        policy = os.sched_getscheduler(0)
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    else:
-        os.setpriority(os.PRIO_PROCESS, 0, NICEST)
+        # Linux knows who runs when nobody else wants to, and a little when somebody does.
+        _schedule(os.SCHED_IDLE)
     try:
         yield
     finally:
-        # Only root may go back; others end soon.
+        # Only root may go back all the way; others end soon.
+        _schedule(policy)
         with contextlib.suppress(PermissionError):
-            if sys.platform == "linux":
-                os.sched_setscheduler(0, policy, os.sched_param(0))
-            else:
-                os.setpriority(os.PRIO_PROCESS, 0, nice)
+            os.setpriority(os.PRIO_PROCESS, 0, nice)
+
+
+def _policy() -> int:
+    return os.sched_getscheduler(0) if sys.platform == "linux" else 0
+
+
+def _schedule(policy: int) -> None:
+    """Have this thread scheduled by a policy, where the system has any and a sandbox lets it be chosen."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, policy, os.sched_param(0))
 
 
 def _watch(

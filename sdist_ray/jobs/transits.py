@@ -34,6 +34,8 @@ SCAN_WHILE_LIVE = 200
 """Cameras whose exits are searched each time that a live network is published."""
 MOST_WAITING = 600
 """Ranges that are kept until they are looked at."""
+RESTS = 9
+"""Times as long as learning a live network's transits took, it is not done again: others need the core."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,6 @@ def ranges_of_recording(network: NetworkSpec, recording: Path, what: str) -> Ite
             yield range_of_rows(delivery.rows, index, cameras, grid, clock)
             update(index - first + 1, last - first + 1)
             index = delivery.next_range
-
-
-RESTS = 9
-"""Times as long as learning a live network's transits took, it is not done again: others need the core."""
 
 
 class TransitWatch:
