@@ -40,7 +40,7 @@ CLOCK_ROUNDS = 3
 ON_TIME = 0.7
 """Clocks are taken to be right where as much of what speaks for a pair at its best delay does so at none."""
 MET_POWER = 4
-"""Of the share of visits that were met; with 2, one false pair drew in 6 to 25 others on three of six sites."""
+"""Of the share of visits that were met; with 2, one false pair drew in 6 to 25 others at times."""
 STRONG, LEAST_WAYS, LEAST_SHARED = 60.0, 2, 0.01
 """For two cameras to be placed though nobody was seen by both: the score of every pair on the ways through
 neighbours (and of all ways that are tried), ways, and share of either's image in common by each."""
