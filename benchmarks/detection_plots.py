@@ -51,7 +51,7 @@ def _figure_4(axes: Axes, result: dict[str, Any]) -> None:
     axes.set_xlabel("streams, each with a background of its own")
     axes.set_ylabel("frames per second, all streams together")
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0.02, 0.72))
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0.02, 0.55))
 
 
 def _stages(axes: Axes, result: dict[str, Any]) -> None:
@@ -62,7 +62,7 @@ def _stages(axes: Axes, result: dict[str, Any]) -> None:
         axes.annotate(f"{NAMES[name]}  {value:.3f}", (0.28, bottom + value / 2), va="center", fontsize=9)
         bottom += value
     axes.axhline(0.4, color=LINE, lw=1)
-    axes.annotate("250 cameras", (0.95, 0.4), ha="right", va="bottom", color=LINE, fontsize=8)
-    axes.set_xlim(-0.35, 1)
+    axes.annotate("250 cameras", (-0.3, 0.4), ha="right", va="bottom", color=LINE, fontsize=8)
+    axes.set_xlim(-0.85, 1)
     axes.set_xticks([])
     axes.set_ylabel("ms per frame")
