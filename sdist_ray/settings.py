@@ -66,7 +66,9 @@ MAX_RECENT_H = 1_000_000
 class ExclusionSettings:
     """How it is counted: T_r in seconds, p in ticks.
 
-    ``recent_h`` is how many of the newest hours count, in the indexed store; None for all.
+    In the indexed store, ``recent_h`` is how many of the newest hours count, None for all, and
+    ``thin_after_h`` how many of them all count while what is older is thinned (exclusion.thinning), None
+    where nothing is.
     """
 
     tolerance: int = 3
@@ -74,17 +76,16 @@ class ExclusionSettings:
     store: str = "dense"
     range_s: float = 2.0
     recent_h: float | None = None
-
-    def recent_ranges(self, clock: Clock) -> int:
-        """How many ranges ``recent_h`` is; 0 for all."""
-        if self.recent_h is None:
-            return 0
-        return max(1, round(self.recent_h * 3600 * clock.fps / clock.range_ticks))
+    thin_after_h: float | None = None
 
     def counting(self, grid: Grid, clock: Clock) -> Counting:
         """How tiles count by these settings."""
         padding = Padding(grid, clock, self.tolerance)
-        return Counting(padding, self.counters, self.store, self.recent_ranges(clock))
+        recent, whole = (
+            0 if hours is None else max(1, round(hours * 3600 * clock.fps / clock.range_ticks))
+            for hours in (self.recent_h, self.thin_after_h)
+        )
+        return Counting(padding, self.counters, self.store, recent, whole)
 
 
 @dataclass
@@ -186,15 +187,21 @@ class TopologyJob(NetworkSettings):
                 f"exclusion.store=indexed counts exactly, never exclusion.counters={counting.counters}: "
                 "either counters=wide, or store=dense or rle"
             )
-        if counting.recent_h is not None:
-            fits = 0 < counting.recent_h <= MAX_RECENT_H
+        for key, hours in (("recent_h", counting.recent_h), ("thin_after_h", counting.thin_after_h)):
+            if hours is None:
+                continue
             right = f"above 0, at most {MAX_RECENT_H} hours, or null for all"
-            require("exclusion.recent_h", counting.recent_h, fits, right)
+            require(f"exclusion.{key}", hours, 0 < hours <= MAX_RECENT_H, right)
             if counting.store != "indexed":
                 raise InputError(
-                    f"exclusion.recent_h needs exclusion.store=indexed, which keeps events: {counting.store} "
+                    f"exclusion.{key} needs exclusion.store=indexed, which keeps events: {counting.store} "
                     "cannot take back what it has counted"
                 )
+        if counting.recent_h is not None and counting.thin_after_h is not None:
+            raise InputError(
+                "either exclusion.recent_h, which forgets what is older, or exclusion.thin_after_h, which "
+                "thins it: the other one must be null"
+            )
         fits = 0 <= counting.tolerance <= MAX_TOLERANCE
         require("exclusion.tolerance", counting.tolerance, fits, f"0 to {MAX_TOLERANCE} ticks")
         check_evidence(topology.estimator, topology.threshold, topology.fdr)

@@ -333,3 +333,15 @@ def watch(visits, seen_by, camera_of, from_s, until_s, skew_s, misses, spell_s, 
                 if not is_missed(seed, walker, camera, tick, fps, skew, misses, spell_s):
                     reported.add((camera, window, tick))
     return reported
+
+
+def still_counts(whole, index, newest):
+    """Whether a range of a thinned log counts."""
+    chunk = max(1, min(64, whole // 8))
+    step = max(chunk, whole // 8)
+    now = newest // step * step
+    last_of_chunk = (index // chunk + 1) * chunk
+    every, age = 1, whole
+    while now - last_of_chunk >= age:
+        every, age = every * 2, age * 2
+    return index // chunk % every == 0

@@ -137,6 +137,7 @@ BY_EVIDENCE = ["topology.estimator=corrected", "topology.threshold=0.3"]
         (["exclusion.store=indexed", "runtime.shards=2"], []),
         (["exclusion.store=indexed", "runtime.shards=9"], []),
         (["exclusion.store=indexed", "exclusion.recent_h=24"], []),
+        (["exclusion.store=indexed", "exclusion.thin_after_h=24"], []),
         (["exclusion.store=rle", "exclusion.counters=byte"], ["exclusion.counters=byte"]),
         (["exclusion.store=indexed", "runtime.shards=3", *BY_EVIDENCE], BY_EVIDENCE),
         (["exclusion.store=rle", "runtime.shards=2", *BY_EVIDENCE], BY_EVIDENCE),
@@ -179,6 +180,12 @@ FILES = ("topology", "source=files", "runtime=local")
         (["topology", "exclusion.recent_h=2"], "needs exclusion.store=indexed"),
         (["topology", "exclusion.store=indexed", "exclusion.recent_h=0"], "above 0, at most 1000000"),
         (["topology", "exclusion.store=indexed", "exclusion.recent_h=1e308"], "above 0, at most 1000000"),
+        (["topology", "exclusion.thin_after_h=2"], "needs exclusion.store=indexed"),
+        (["topology", "exclusion.store=indexed", "exclusion.thin_after_h=-1"], "above 0, at most 1000000"),
+        (
+            ["topology", "exclusion.store=indexed", "exclusion.thin_after_h=2", "exclusion.recent_h=2"],
+            "either exclusion.recent_h",
+        ),
         (["topology", "runtime.snapshots="], "a folder or a URI would be right"),
         (
             ["topology", "exclusion.store=indexed", "exclusion.counters=byte"],

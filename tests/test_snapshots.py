@@ -156,6 +156,7 @@ def other(counting, **changes):
         ({"policy": "byte"}, NAMES[:2], "policy is 'wide', but must be 'byte'"),
         ({"store": "indexed"}, NAMES[:2], "store is 'dense', but must be 'indexed'"),
         ({"recent": 9}, NAMES[:2], "recent is 0, but must be 9"),
+        ({"whole": 9}, NAMES[:2], "whole is 0, but must be 9"),
         ({}, NAMES[1:3], "rows are other cameras"),
     ],
 )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sdist_ray.exclusion.events import CameraWords, Events, Places
 from sdist_ray.exclusion.spread import count_ticks, fill_ticks
 from sdist_ray.exclusion.store import State, TileRange
+from sdist_ray.exclusion.thinning import Thinning
 from sdist_ray.exclusion.vertical import TICKS_TOGETHER
 from sdist_ray.occupancy.padding import Padding
 from sdist_ray.occupancy.sparse import SparseWords
@@ -24,13 +25,15 @@ class Evidence:
         padding: grid, clock, tolerance.
         cameras: how many.
         keep: how many of the newest ranges count; 0 for all.
+        thinning: which of the older ones count where all of the newest do; None for all. Not with ``keep``.
         added: how many ranges there have been.
         held: how many ranges that count no longer are kept all the same, for ``between``.
     """
 
     def __init__(
-        self, padding: Padding, cameras: int, row_camera: Places, column_camera: Places, keep: int = 0
-    ) -> None:
+        self, padding: Padding, cameras: int, row_camera: Places, column_camera: Places,
+        keep: int = 0, thinning: Thinning | None = None,
+    ) -> None:  # fmt: skip
         """For a tile's cameras.
 
         Args:
@@ -38,11 +41,14 @@ class Evidence:
             cameras: row and column cameras together, each once.
             row_camera: int32, the number of each of the tile's rows.
             column_camera: int32, the number of each of the tile's columns.
-            keep: how many of the newest ranges count; 0 for all.
+            keep, thinning: see above.
         """
+        if keep and thinning is not None:
+            raise ValueError("ranges are either forgotten or thinned")
         self.padding = padding
         self.cameras = cameras
         self.keep = keep
+        self.thinning = thinning
         self._row_camera = row_camera
         self._column_camera = column_camera
         in_columns = np.isin(row_camera, column_camera)
@@ -55,6 +61,8 @@ class Evidence:
         self._indexes: deque[int] = deque()
         # Ranges that were forgotten but for what they pad.
         self._halo = 0
+        # And those among the others, where they are thinned.
+        self._pads: set[int] = set()
         # y is made from x again, except where x beyond the first or the last range has a part in it.
         # Some cameras' x is known from a later range on than the first: there, too.
         self._head: list[tuple[int, SparseWords]] = []
@@ -70,7 +78,7 @@ class Evidence:
     @property
     def forgotten(self) -> int:
         """How many ranges count no longer."""
-        return self.added - len(self._words) + self._halo
+        return self.added - len(self._words) + self._halo + len(self._pads)
 
     @property
     def _unused(self) -> int:
@@ -101,6 +109,9 @@ class Evidence:
         # By their time, not by how many there are: ranges in which nobody was there at all never come.
         while self.keep and part.index - self._indexes[self._halo] >= self.keep:
             self._forget()
+        thinning, last = self.thinning, self._indexes[-2] if number else part.index
+        if thinning is not None and thinning.time(part.index) != thinning.time(last):
+            self._thin(thinning)
 
     def _merge(self, rows: SparseWords, columns: SparseWords) -> SparseWords:
         if self._columns_are_all:
@@ -134,6 +145,27 @@ class Evidence:
             self._head_end -= 1
             self._head = [(number - 1, words) for number, words in self._head if number > 0]
             self._tail = deque(((number - 1, words) for number, words in self._tail), self._tail.maxlen)
+
+    def _thin(self, thinning: Thinning) -> None:
+        """Let go of the ranges that count no longer, but for what pads others."""
+        counts = self._thinned(thinning)
+        kept, reach = counts.copy(), self.padding.reach
+        for away in range(1, reach + 1):
+            kept[:-away] |= counts[away:]
+            kept[away:] |= counts[:-away]
+        number = np.cumsum(kept) - 1
+        for log in (self._words, self._gaps, self._indexes):
+            entries = [entry for entry, stays in zip(log, kept, strict=True) if stays]
+            log.clear()
+            log.extend(entries)  # type: ignore[arg-type]
+        self._head = [(int(number[n]), words) for n, words in self._head if kept[n]]
+        self._tail = deque(((int(number[n]), words) for n, words in self._tail if kept[n]), self._tail.maxlen)
+        self._head_end -= int((~kept).sum())
+        self._pads = set(np.flatnonzero(~counts[kept]).tolist())
+
+    def _thinned(self, thinning: Thinning) -> npt.NDArray[np.bool_]:
+        """Which of the ranges that are kept count."""
+        return thinning.counts(np.array(self._indexes, dtype=np.int64), self._indexes[-1])
 
     def events(self) -> Events:
         """All of it, window by window and camera by camera; made anew after a range was added."""
@@ -207,6 +239,8 @@ class Evidence:
             raise ValueError("ranges out of order")
         self.added, self._halo, self._indexes = added, halo, deque(indexes)
         self._head_end = min(head_end, ranges + self.padding.reach)
+        if self.thinning is not None and ranges:
+            self._pads = set(np.flatnonzero(~self._thinned(self.thinning)).tolist())
         seams = list(zip(numbers, parts["seam"], strict=True))
         self._words, self._gaps = deque(map(self._narrow, parts["words"])), deque(parts["gaps"])
         self._head, self._tail = seams[:heads], deque(seams[heads:], self._tail.maxlen)
@@ -235,7 +269,8 @@ class Evidence:
         """Of the ranges that are kept, those from ``first`` to before ``stop``, with what pads them."""
         windows, ticks, reach = self.padding.grid.windows, self.padding.clock.range_ticks, self.padding.reach
         begin, end = max(0, first - reach), min(len(self._words), stop + reach)
-        counted = [(number - begin, self._words[number]) for number in range(first, stop)]
+        counts = [number for number in range(first, stop) if number not in self._pads]
+        counted = [(number - begin, self._words[number]) for number in counts]
         starts = np.zeros(self.cameras * windows + 1, dtype=np.int64)
         for _, words in counted:
             count_ticks(words.place, words.word, starts)
@@ -244,7 +279,8 @@ class Evidence:
         of_rows = np.zeros(int(starts[-1]) + TICKS_TOGETHER, dtype=np.int32)
         for number, words in counted:
             fill_ticks(words.place, words.word, number * ticks, free, of_rows)
-        halo = [(number - begin, self._words[number]) for number in (*range(begin, first), *range(stop, end))]
+        only_pad = sorted(set(range(begin, end)) - set(counts))
+        halo = [(number - begin, self._words[number]) for number in only_pad]
         gaps = [(number - begin, self._gaps[number]) for number in range(begin, end)]
         seams = [(n - begin, w) for part in self._seams() for n, w in part if begin <= n < end]
         return Events(

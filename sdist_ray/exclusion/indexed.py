@@ -21,6 +21,7 @@ from sdist_ray.exclusion.regions import WORD_BITS, Regions, make_regions
 from sdist_ray.exclusion.search import COLUMN, ROW, Ints, Search, grouped
 from sdist_ray.exclusion.sizing import choose_regions
 from sdist_ray.exclusion.store import Counts, Pairs, Part, State, TileRange
+from sdist_ray.exclusion.thinning import Thinning
 from sdist_ray.occupancy.padding import Padding
 
 
@@ -28,9 +29,10 @@ class IndexedStore:
     """Events of the tile's cameras; N and O are found when they are asked for, exactly (wide)."""
 
     def __init__(
-        self, rows: Sequence[str], columns: Sequence[str], padding: Padding, policy: str, recent: int = 0
-    ) -> None:
-        """For a tile's cameras; ``recent``, see Counting."""
+        self, rows: Sequence[str], columns: Sequence[str], padding: Padding, policy: str,
+        recent: int = 0, whole: int = 0,
+    ) -> None:  # fmt: skip
+        """For a tile's cameras; ``recent`` and ``whole``, see Counting."""
         if policy != "wide":
             raise ValueError(f"the indexed store counts exactly: counters wide, not {policy}")
         self._windows = padding.grid.windows
@@ -50,7 +52,10 @@ class IndexedStore:
         self._numbered = np.array_equal(self._row_camera, in_order) and np.array_equal(
             self._column_camera, in_order
         )
-        self.evidence = Evidence(padding, len(cameras), self._row_camera, self._column_camera, recent)
+        self.evidence = Evidence(
+            padding, len(cameras), self._row_camera, self._column_camera, recent,
+            Thinning(whole) if whole else None,
+        )  # fmt: skip
         self._known: Known | None = None
         self._regions: Regions | None = None
         self._sized_ticks = 0

@@ -28,12 +28,15 @@ class Counting:
         policy: "byte" or "wide".
         store: a key of STORES.
         recent: how many of the newest ranges count, in the indexed store; 0 for all.
+        whole: how many of the newest ranges all count while older ones are thinned, in the indexed store; 0
+            where none is. See Thinning.
     """
 
     padding: Padding
     policy: str = "wide"
     store: str = "dense"
     recent: int = 0
+    whole: int = 0
 
 
 MakeStore = Callable[[Sequence[str], Sequence[str], Counting], Store]
@@ -42,7 +45,9 @@ STORES: dict[str, MakeStore] = {
         len(rows), len(columns), how.padding.grid.windows, how.policy
     ),
     "rle": lambda rows, columns, how: RleStore(len(rows), len(columns), how.padding.grid.windows, how.policy),
-    "indexed": lambda rows, columns, how: IndexedStore(rows, columns, how.padding, how.policy, how.recent),
+    "indexed": lambda rows, columns, how: IndexedStore(
+        rows, columns, how.padding, how.policy, how.recent, how.whole
+    ),
 }
 
 

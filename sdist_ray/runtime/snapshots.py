@@ -228,6 +228,7 @@ def _description(snapshot: TileSnapshot, arrays: dict[str, npt.NDArray[Any]]) ->
         "policy": snapshot.counting.policy,
         "store": snapshot.counting.store,
         "recent": snapshot.counting.recent,
+        "whole": snapshot.counting.whole,
         "rows": list(snapshot.rows),
         "columns": list(snapshot.columns),
         "last_range": snapshot.last_range,
