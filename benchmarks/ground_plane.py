@@ -35,8 +35,9 @@ from sdist_ray.occupancy.block import Rows
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.runtime.ground_plane import runner_here
 from sdist_ray.topology.ground_plane.growing import GrowingPlane
-from sdist_ray.topology.ground_plane.learn import GroundPlane, LearnSettings, learn
+from sdist_ray.topology.ground_plane.learn import learn
 from sdist_ray.topology.ground_plane.pair import Fit
+from sdist_ray.topology.ground_plane.plane import GroundPlane, LearnSettings
 from sdist_ray.topology.ground_plane.search import Runner, Task
 from sdist_ray.topology.ground_plane.view import View, make_view
 from sdist_ray.topology.quality import average_precision

@@ -31,7 +31,7 @@ from sdist_ray.simulation.truth import ground_overlap
 from sdist_ray.topology.graph import camera_edges
 from sdist_ray.topology.ground_plane.homography import UNITS_X, UNITS_Y
 from sdist_ray.topology.ground_plane.implied import shared_windows
-from sdist_ray.topology.ground_plane.learn import GroundPlane
+from sdist_ray.topology.ground_plane.plane import GroundPlane
 from sdist_ray.topology.links import directed_links, mutual_links
 
 Feet = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sdist_ray.settings_detector import require
-from sdist_ray.topology.ground_plane.learn import LearnSettings
+from sdist_ray.topology.ground_plane.plane import LearnSettings
 
 
 @dataclass

@@ -23,9 +23,10 @@ from sdist_ray.topology.ground_plane.clocks import clocks_of, retimed
 from sdist_ray.topology.ground_plane.homography import fit_weighted, invert, orient
 from sdist_ray.topology.ground_plane.hypotheses import agreement
 from sdist_ray.topology.ground_plane.implied import count_shared, in_fractions, shared_windows
-from sdist_ray.topology.ground_plane.learn import LearnSettings, learn
+from sdist_ray.topology.ground_plane.learn import learn
 from sdist_ray.topology.ground_plane.null import shifted, threshold
 from sdist_ray.topology.ground_plane.pair import FitSettings
+from sdist_ray.topology.ground_plane.plane import LearnSettings
 from sdist_ray.topology.ground_plane.scoring import score_one_way
 from sdist_ray.topology.ground_plane.search import Prepared, Task
 from sdist_ray.topology.ground_plane.view import cut_legs, make_view, worth_of

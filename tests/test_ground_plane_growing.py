@@ -9,9 +9,10 @@ from sdist_ray.topology.ground_plane.candidates import block_bits, turned_bits
 from sdist_ray.topology.ground_plane.growing import GrowingPlane
 from sdist_ray.topology.ground_plane.growing_tracks import GrowingTracks
 from sdist_ray.topology.ground_plane.known import Composed, Known, Moved
-from sdist_ray.topology.ground_plane.learn import GroundPlane, LearnSettings, look
+from sdist_ray.topology.ground_plane.learn import look
 from sdist_ray.topology.ground_plane.null import shifted
 from sdist_ray.topology.ground_plane.pair import Fit, FitSettings
+from sdist_ray.topology.ground_plane.plane import GroundPlane, LearnSettings
 from sdist_ray.topology.ground_plane.view import make_view
 from tests.ground_planes import CAMERAS, TICKS, hall, rows_of, run_with
 from tests.test_ground_plane import some_feet, some_view

@@ -20,8 +20,9 @@ from sdist_ray.runtime import ground_plane as stages
 from sdist_ray.runtime.feeds import NetworkSpec
 from sdist_ray.runtime.ground_plane import Batch, GroundPlaneStage, ProcessStage, StageLost, StageSettings
 from sdist_ray.settings_ground_plane import GroundPlaneSettings
-from sdist_ray.topology.ground_plane.learn import LearnSettings, learn
+from sdist_ray.topology.ground_plane.learn import learn
 from sdist_ray.topology.ground_plane.pair import FitSettings
+from sdist_ray.topology.ground_plane.plane import LearnSettings
 from tests.ground_planes import CAMERAS, TICKS, hall, rows_of, run_with
 from tests.live_clips import wait_until
 

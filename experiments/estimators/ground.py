@@ -9,7 +9,7 @@ from experiments.estimators.score import LEAST_M2, LEAST_OVERLAP, LEAST_TICKS, C
 from sdist_ray.jobs.ground_plane import learn_here
 from sdist_ray.jobs.host import Host
 from sdist_ray.topology.ground_plane.implied import shared_windows
-from sdist_ray.topology.ground_plane.learn import GroundPlane, LearnSettings
+from sdist_ray.topology.ground_plane.plane import GroundPlane, LearnSettings
 from sdist_ray.topology.ground_plane.view import make_view
 from sdist_ray.topology.quality import pair_keys
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from sdist_ray.detection.bits import gather
 from sdist_ray.detection.blobs import open_bits
+from sdist_ray.detection.products import high_product, low_product
 
 MODES = 3
 BLOCK = 16
@@ -31,18 +32,12 @@ LIMIT_UNITS = 16
 
 
 @numba.njit(inline="always", nogil=True)
-def _product(a, b):  # type: ignore[no-untyped-def]
-    """a * b / 65536 of two uint16, rounded down (LLVM knows this idiom and makes it one instruction)."""
-    return np.uint16((np.uint32(a) * np.uint32(b)) >> np.uint32(16))
-
-
-@numba.njit(inline="always", nogil=True)
 def _moved(value, target, rate, dither):  # type: ignore[no-untyped-def]
     """uint16 ``value``, moved by rate / 65536 of the way to ``target``, the step rounded by ``dither``."""
     way = np.uint16(max(value, target) - min(value, target))
     # (way * rate + dither) / 65536 in two halves: whole 32-bit products would halve what a vector holds.
-    low = np.uint16(np.uint16(np.uint32(way) * np.uint32(rate)) + dither)
-    step = np.uint16(_product(way, rate) + np.uint16(low < dither))
+    low = np.uint16(low_product(way, rate) + dither)
+    step = np.uint16(high_product(way, rate) + np.uint16(low < dither))
     return np.uint16(value + step) if target > value else np.uint16(value - step)
 
 
@@ -50,7 +45,7 @@ def _moved(value, target, rate, dither):  # type: ignore[no-untyped-def]
 def _square(a, b):  # type: ignore[no-untyped-def]
     """(a - b)² of two means, in whole grey levels squared, rounded down."""
     way = np.uint16(max(a, b) - min(a, b))
-    return _product(way, way)
+    return high_product(way, way)
 
 
 @numba.njit(inline="always", nogil=True)
@@ -64,7 +59,7 @@ def _limit_of(square, reach):  # type: ignore[no-untyped-def]
     """The limit of a mode of that variance (what was rounded away of it is half a level squared)."""
     half = np.uint16(reach >> np.uint16(1))
     most = np.uint16((np.uint16(65535) - half) // reach)
-    return np.uint16(np.uint16(min(square, most) * reach) + half)
+    return np.uint16(low_product(min(square, most), reach) + half)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
@@ -243,7 +238,7 @@ def match_fittest(  # type: ignore[no-untyped-def]
         square = _square(value, mean)
         matched = _within(square, limit)
         more = np.uint16(weight + gain)
-        pace = np.uint16(rate + _product(more_rate, np.uint16(total - more)))
+        pace = np.uint16(rate + high_product(more_rate, np.uint16(total - more)))
         new_mean = _moved(mean, value, pace, dither)
         new_limit = max(_moved(limit, _limit_of(square, reach), pace, dither), floor)
         means[p] = new_mean if matched else mean

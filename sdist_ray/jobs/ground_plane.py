@@ -19,9 +19,10 @@ from sdist_ray.jobs.outputs import write_table
 from sdist_ray.occupancy.block import Rows
 from sdist_ray.occupancy.recording import Recording, open_recording
 from sdist_ray.settings_ground_plane import GroundPlaneSettings
-from sdist_ray.topology.ground_plane.learn import GroundPlane, LearnSettings, learn
+from sdist_ray.topology.ground_plane.learn import learn
 from sdist_ray.topology.ground_plane.pair import Fit
 from sdist_ray.topology.ground_plane.placed import Placed
+from sdist_ray.topology.ground_plane.plane import GroundPlane, LearnSettings
 from sdist_ray.topology.ground_plane.search import Prepared, Runner, Task, shards_of
 from sdist_ray.topology.ground_plane.view import View, make_view
 

@@ -19,8 +19,8 @@ import numpy as np
 from sdist_ray.occupancy.block import Rows
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.topology.ground_plane.growing import GrowingPlane
-from sdist_ray.topology.ground_plane.learn import LearnSettings
 from sdist_ray.topology.ground_plane.placed import Placed
+from sdist_ray.topology.ground_plane.plane import LearnSettings
 from sdist_ray.topology.ground_plane.search import Prepared, Runner
 from sdist_ray.topology.ground_plane.view import View
 

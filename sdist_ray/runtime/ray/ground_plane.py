@@ -23,8 +23,8 @@ from sdist_ray.runtime.ground_plane import (
 )
 from sdist_ray.runtime.hosts import use_one_thread
 from sdist_ray.runtime.ray.nodes import living_nodes
-from sdist_ray.topology.ground_plane.learn import LearnSettings
 from sdist_ray.topology.ground_plane.pair import Fit
+from sdist_ray.topology.ground_plane.plane import LearnSettings
 from sdist_ray.topology.ground_plane.search import Prepared, Runner, Task, shards_of
 from sdist_ray.topology.ground_plane.view import View
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from sdist_ray.occupancy.block import Rows
 from sdist_ray.topology.ground_plane.growing_tracks import GrowingTracks
 from sdist_ray.topology.ground_plane.known import Known
-from sdist_ray.topology.ground_plane.learn import GroundPlane, LearnSettings, learn
+from sdist_ray.topology.ground_plane.learn import learn
+from sdist_ray.topology.ground_plane.plane import GroundPlane, LearnSettings
 from sdist_ray.topology.ground_plane.search import Runner
 from sdist_ray.topology.ground_plane.view import View, sample_step
 

@@ -13,8 +13,8 @@ from sdist_ray.topology.graph import Edges, components
 from sdist_ray.topology.ground_plane.closure import Pair, inverse
 from sdist_ray.topology.ground_plane.homography import UNITS_X
 from sdist_ray.topology.ground_plane.implied import WindowPairs, in_fractions, shared_windows
-from sdist_ray.topology.ground_plane.learn import GroundPlane
 from sdist_ray.topology.ground_plane.pair import Fit
+from sdist_ray.topology.ground_plane.plane import GroundPlane
 from sdist_ray.topology.links import Links
 
 
