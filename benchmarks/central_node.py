@@ -28,6 +28,7 @@ import os
 import statistics
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,10 @@ from benchmarks.central_runs import (
     compare_on_tile,
     count_network,
     in_own_process,
-    undisturbed,
     write_recording,
 )
 from benchmarks.central_shards import count_in_threads, count_on_ray
-from benchmarks.machine import machine
+from benchmarks.machine import machine, undisturbed
 from sdist_ray.exclusion.tile import STORES, Counting
 
 RESULTS = Path(__file__).parent / "results"
@@ -64,7 +64,7 @@ def counting_of(store: str) -> Counting:
 
 def measure(*arguments: Any) -> dict[str, Any]:
     """One run of count_network."""
-    result = undisturbed(count_network, *arguments)
+    result = undisturbed(lambda: in_own_process(count_network, *arguments))
     say(
         result,
         "cameras",
@@ -102,7 +102,7 @@ def figure6(arguments: argparse.Namespace) -> dict[str, Any]:
                 path = write_recording(network, folder)
                 runs.append(measure(network, counting_of(store), 1, path, store == "indexed"))
         few = Network(cameras, arguments.people, min(arguments.seconds, 408))
-        tiles.append(undisturbed(compare_on_tile, few, 60, arguments.rounds))
+        tiles.append(undisturbed(partial(in_own_process, compare_on_tile, few, 60, arguments.rounds)))
         say(tiles[-1], "cameras", "baseline_fps_per_camera", "fps_per_camera", "ratio")
     return {"runs": runs, "tiles": tiles}
 
@@ -132,7 +132,7 @@ def scale(arguments: argparse.Namespace) -> dict[str, Any]:
 def hour(_: argparse.Namespace) -> dict[str, Any]:
     runs = [measure(Network(1000, people, 3600, 0.1), counting_of("indexed")) for people in PEOPLE]
     # In turn with the dense store on a tile of the same network: tenfold, its time is that of all rows.
-    dense = undisturbed(compare_on_tile, Network(1000, 0.5, 3600, 0.1), 60, 1)
+    dense = undisturbed(lambda: in_own_process(compare_on_tile, Network(1000, 0.5, 3600, 0.1), 60, 1))
     again = measure(Network(1000, 0.5, 3600, 0.1), counting_of("indexed"))
     best = max(again["fps_per_camera"], runs[1]["fps_per_camera"])
     worst = min(again["fps_per_camera"], runs[1]["fps_per_camera"])
@@ -160,7 +160,9 @@ def shards(arguments: argparse.Namespace) -> dict[str, Any]:
         for _ in range(arguments.rounds):
             # In turn, each in a process of its own: there is not room for two matrices.
             for name, (function, count) in kinds.items():
-                runs[name].append(undisturbed(function, network, counting, count)["fps_per_camera"])
+                runs[name].append(
+                    undisturbed(partial(in_own_process, function, network, counting, count))["fps_per_camera"]
+                )
                 print(f"  ranges of {ticks} ticks, {name}: {runs[name][-1]:.0f}", flush=True)
         one, two, on_ray = (statistics.median(values) for values in runs.values())
         result[f"ranges_of_{ticks}_ticks"] = {

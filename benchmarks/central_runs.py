@@ -34,8 +34,6 @@ PADDING = Padding(Grid(), Clock(), 5)
 THRESHOLD = 0.8
 CHUNK_BYTES = 16 << 20
 """Ranges that are handed to the shards together, as they come."""
-MOST_STOLEN, MOST_TRIES, PAUSE_S = 0.05, 6, 10.0
-"""Share of the processors that others may take, how often a run is made at most, and the pause between."""
 TILE_CAMERAS = 100
 """Row cameras of the tile on which the per-tick loop and the dense store are compared."""
 
@@ -93,22 +91,6 @@ def _with_peak(function: Callable[..., dict[str, Any]], arguments: Sequence[Any]
     result.setdefault("stolen_share", stolen.share)
     result["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return result
-
-
-def undisturbed(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-    """``in_own_process``, and again while a virtual machine's host gave too much of it to others.
-
-    Returns:
-        of the run of which least was taken; ``tries``, how many runs there were.
-    """
-    runs: list[dict[str, Any]] = []
-    while len(runs) < MOST_TRIES:
-        runs.append(in_own_process(function, *arguments))
-        if (runs[-1]["stolen_share"] or 0.0) <= MOST_STOLEN:
-            break
-        time.sleep(PAUSE_S)
-    best = min(runs, key=lambda run: run["stolen_share"] or 0.0)
-    return best | {"tries": len(runs)}
 
 
 def least_for(tiles: Sequence[Tile]) -> np.ndarray[Any, np.dtype[np.int64]]:
