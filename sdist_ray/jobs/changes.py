@@ -10,28 +10,39 @@ import numpy as np
 import pyarrow as pa
 
 from sdist_ray.jobs.outputs import write_table
-from sdist_ray.jobs.transits import MOST_WAITING, ranges_of_recording
+from sdist_ray.jobs.transits import MOST_WAITING, FoundTransits, ranges_of_recording
 from sdist_ray.occupancy.block import OccupancyRange
 from sdist_ray.occupancy.sparse import SparseRange
 from sdist_ray.runtime.feeds import NetworkSpec
 from sdist_ray.settings import TopologyJob
 from sdist_ray.topology.change import Change, ChangeMonitor, ChangeSpec
+from sdist_ray.topology.transit.change import APPEARED, VANISHED
 
 
-def change_spec(settings: TopologyJob) -> ChangeSpec:
-    """What the monitor of a run is given."""
+def change_spec(settings: TopologyJob) -> ChangeSpec | None:
+    """What the monitors of a run are given; None where changes are not wanted."""
     topology = settings.topology
+    if not topology.change.enabled:
+        return None
     return topology.change.spec(settings.exclusion.tolerance, topology.threshold, topology.least_links)
 
 
 def changes_of_recording(settings: TopologyJob, network: NetworkSpec, recording: Path) -> list[Change] | None:
     """The changes in a recording, which is read once more; None where they are not wanted."""
-    if not settings.topology.change.enabled:
+    spec = change_spec(settings)
+    if spec is None:
         return None
-    monitor = ChangeMonitor(len(network.cameras), network.grid, network.clock, change_spec(settings))
+    monitor = ChangeMonitor(len(network.cameras), network.grid, network.clock, spec)
     for entry in ranges_of_recording(network, recording, "changes"):
         monitor.add(entry)
     return list(monitor.changes)
+
+
+def with_transits(changes: list[Change] | None, transits: FoundTransits | None) -> list[Change] | None:
+    """Changes of overlaps and of transits together, in order of time."""
+    if changes is None or transits is None:
+        return changes
+    return sorted([*changes, *transits.changes], key=lambda change: change.tick)
 
 
 class ChangeWatch:
@@ -40,8 +51,8 @@ class ChangeWatch:
     Where cameras join, it begins anew with all of them; the changes that were found stay.
     """
 
-    def __init__(self, settings: TopologyJob, network: NetworkSpec) -> None:
-        self._spec, self._network = change_spec(settings), network
+    def __init__(self, spec: ChangeSpec, network: NetworkSpec) -> None:
+        self._spec, self._network = spec, network
         self._monitor = self._new(len(network.cameras))
         self._cameras = len(network.cameras)
         self._changes: deque[Change] = deque(maxlen=self._spec.changes)
@@ -76,8 +87,13 @@ class ChangeWatch:
 
 
 def write_changes(path: Path, changes: list[Change], cameras: tuple[str, ...], fps: float) -> None:
-    """changes.parquet, in order of time; ``cameras`` are ids by the numbers that changes have."""
-    pairs = [sorted((cameras[change.camera_a], cameras[change.camera_b])) for change in changes]
+    """changes.parquet, in order of time; ``cameras`` are ids by the numbers that changes have.
+
+    A transit leads from camera_a to camera_b; cameras that overlap are sorted.
+    """
+    pairs = [(cameras[change.camera_a], cameras[change.camera_b]) for change in changes]
+    directed = [change.kind in (APPEARED, VANISHED) for change in changes]
+    pairs = [pair if way else (min(pair), max(pair)) for pair, way in zip(pairs, directed, strict=True)]
     write_table(
         path,
         {

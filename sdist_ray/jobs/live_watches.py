@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from sdist_ray.jobs.changes import ChangeWatch
+from sdist_ray.jobs.changes import ChangeWatch, change_spec, with_transits
 from sdist_ray.jobs.ground_plane_live import watch_ground_plane
 from sdist_ray.jobs.host import Host
 from sdist_ray.jobs.transits import FoundTransits, TransitWatch, wanted, warm_up
@@ -45,12 +45,13 @@ class Watches:
         topology = settings.topology
         self._least_links = topology.least_links
         self._transits = self._changes = None
+        change = change_spec(settings)
         if wanted(topology.transit, len(network.cameras)):
-            self._transits = TransitWatch(topology.transit, network)
+            self._transits = TransitWatch(topology.transit, network, change)
             if where.kind == "local":
                 warm_up(topology.transit, network)
-        if topology.change.enabled:
-            self._changes = ChangeWatch(settings, network)
+        if change is not None:
+            self._changes = ChangeWatch(change, network)
         self._ground = watch_ground_plane(topology.ground_plane, network, where, folder)
 
     def __enter__(self) -> Watches:
@@ -93,4 +94,4 @@ class Watches:
             links, edges = placed.agreeing(links), placed.edges(links.cameras)
         transits = None if self._transits is None else self._transits.learn(links, edges, tally, last)
         changes = None if self._changes is None else self._changes.changes()
-        return LiveTopology(links, edges, placed, transits, changes)
+        return LiveTopology(links, edges, placed, transits, with_transits(changes, transits))

@@ -11,7 +11,7 @@ from typing import Any
 
 from sdist_ray import __version__
 from sdist_ray.jobs import topology_live
-from sdist_ray.jobs.changes import changes_of_recording, write_changes
+from sdist_ray.jobs.changes import change_spec, changes_of_recording, with_transits, write_changes
 from sdist_ray.jobs.evaluate import evaluate, read_truth
 from sdist_ray.jobs.evidence import links_of
 from sdist_ray.jobs.ground_plane import place_cameras, write_ground_links
@@ -105,8 +105,10 @@ def _learn_more(
         links, edges = placed.agreeing(links), placed.edges(links.cameras)
     transits = changes = None
     if outcome.network.tally.rows:
-        transits = transits_of_recording(settings.topology.transit, inputs.network, recorded, links, edges)
-        changes = changes_of_recording(settings, inputs.network, recorded)
+        transits = transits_of_recording(
+            settings.topology.transit, inputs.network, recorded, links, edges, change_spec(settings)
+        )
+        changes = with_transits(changes_of_recording(settings, inputs.network, recorded), transits)
     return Learnt(links, edges, placed, transits, changes)
 
 

@@ -20,9 +20,11 @@ from sdist_ray.runtime.feeds import Assignment, NetworkSpec, RecordingFeed
 from sdist_ray.runtime.network import Tally
 from sdist_ray.settings_transit import TransitSettings
 from sdist_ray.simulation.activity import activity_ranges
+from sdist_ray.topology.change import Change, ChangeSpec
 from sdist_ray.topology.graph import Edges
 from sdist_ray.topology.handover.exits import ExitCounts, ExitTally
 from sdist_ray.topology.links import Links
+from sdist_ray.topology.transit.change import TransitMonitor
 from sdist_ray.topology.transit.learner import TransitLearner
 from sdist_ray.topology.transit.model import Transits
 from sdist_ray.topology.transit.pairs import TransitPairs, transit_pairs
@@ -47,12 +49,14 @@ class FoundTransits:
         directed: edges.
         pairs: the same, both ways together.
         exits: what became of those who left, by window.
+        changes: edges that have appeared or vanished; none where they are not looked for.
     """
 
     cameras: tuple[str, ...]
     directed: Transits
     pairs: TransitPairs
     exits: ExitCounts
+    changes: tuple[Change, ...]
 
 
 def wanted(settings: TransitSettings, cameras: int) -> bool:
@@ -67,24 +71,32 @@ def wanted(settings: TransitSettings, cameras: int) -> bool:
 
 
 def transits_of_recording(
-    settings: TransitSettings, network: NetworkSpec, recording: Path, links: Links, edges: Edges
+    settings: TransitSettings,
+    network: NetworkSpec,
+    recording: Path,
+    links: Links,
+    edges: Edges,
+    change: ChangeSpec | None = None,
 ) -> FoundTransits | None:
     """The transits of a recording whose links are known; None where they are not wanted.
 
     The recording is read once more: only with all links does an entry to one camera tell itself from a step
-    within what several cameras see.
+    within what several cameras see. With ``change`` it is also told which have begun and ceased meanwhile.
     """
     if not wanted(settings, len(network.cameras)):
         return None
     learner, tally = _learners(network, settings.spec())
-    places = _places(links, network.cameras)
+    monitor = None if change is None else TransitMonitor(learner, change)
+    places, overlapping = _places(links, network.cameras), _overlapping(edges, network.cameras)
     learner.link(places)
     tally.link(places)
     for entry in ranges_of_recording(network, recording, "transits"):
         sparse = SparseRange.of(entry)
-        learner.add(sparse)
+        (monitor or learner).add(sparse)
         tally.add(sparse)
-    return _found(learner, tally, edges, network.cameras)
+        if monitor is not None:
+            monitor.look(overlapping)
+    return _found(learner, monitor, tally, overlapping, network.cameras)
 
 
 def ranges_of_recording(network: NetworkSpec, recording: Path, what: str) -> Iterator[OccupancyRange]:
@@ -111,8 +123,11 @@ class TransitWatch:
     Who tells of a range never waits: ranges are looked at when it is asked, or once many have come.
     """
 
-    def __init__(self, settings: TransitSettings, network: NetworkSpec) -> None:
+    def __init__(
+        self, settings: TransitSettings, network: NetworkSpec, change: ChangeSpec | None = None
+    ) -> None:
         self._learner, self._exits = _learners(network, settings.spec(SCAN_WHILE_LIVE))
+        self._monitor = None if change is None else TransitMonitor(self._learner, change)
         self._ranges: deque[SparseRange] = deque()
         self._learning = threading.Lock()
         self._found: FoundTransits | None = None
@@ -145,14 +160,17 @@ class TransitWatch:
             places = _places(links, cameras)
             self._learner.link(places)
             self._exits.link(places)
-            self._found = _found(self._learner, self._exits, edges, cameras)
+            overlapping = _overlapping(edges, cameras)
+            if self._monitor is not None:
+                self._monitor.look(overlapping)
+            self._found = _found(self._learner, self._monitor, self._exits, overlapping, cameras)
             self._again_s = time.monotonic() + RESTS * (time.monotonic() - began_s)
             return self._found
 
     def _take(self) -> None:
         while self._ranges:
             entry = self._ranges.popleft()
-            self._learner.add(entry)
+            (self._monitor or self._learner).add(entry)
             self._exits.add(entry)
 
 
@@ -172,15 +190,24 @@ def _learners(network: NetworkSpec, spec: TransitSpec) -> tuple[TransitLearner, 
 
 
 def _found(
-    learner: TransitLearner, tally: ExitTally, edges: Edges, cameras: tuple[str, ...]
+    learner: TransitLearner,
+    monitor: TransitMonitor | None,
+    tally: ExitTally,
+    overlapping: list[tuple[int, int]],
+    cameras: tuple[str, ...],
 ) -> FoundTransits:
+    transits = learner.learn(overlapping)
+    changes = () if monitor is None else tuple(monitor.changes)
+    return FoundTransits(cameras, transits, transit_pairs(transits, cameras), tally.counts(), changes)
+
+
+def _overlapping(edges: Edges, cameras: tuple[str, ...]) -> list[tuple[int, int]]:
+    """The cameras of edges, as ranges number them."""
     place = {camera: number for number, camera in enumerate(cameras)}
-    overlapping = [
+    return [
         (place[edges.cameras[a]], place[edges.cameras[b]])
         for a, b in zip(edges.camera_a.tolist(), edges.camera_b.tolist(), strict=True)
     ]
-    transits = learner.learn(overlapping)
-    return FoundTransits(cameras, transits, transit_pairs(transits, cameras), tally.counts())
 
 
 def _places(links: Links, cameras: tuple[str, ...]) -> npt.NDArray[np.int64]:

@@ -83,19 +83,17 @@ class Change:
     confidence: float
 
 
-@dataclass
+@dataclass(kw_only=True)
 class EdgeHistory:
-    """What is known of an edge.
+    """What visits have said of an edge.
 
     Attributes:
-        links: int64 (links, 2), places that see the same ground: of camera_a, of camera_b.
         known: it has been told of; otherwise it is proposed.
         sum: of the test that goes on, nats; since: the tick that its visits began at; visits: how many.
         supporting, contradicting: visits, older ones halved.
         periods: (tick, supporting, contradicting) of so many visits each, oldest first.
     """
 
-    links: npt.NDArray[np.int64]
     known: bool = False
     sum: float = 0.0
     since: int = 0
@@ -104,6 +102,31 @@ class EdgeHistory:
     contradicting: int = 0
     periods: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=HISTORY_PERIODS))
     now: list[int] = field(default_factory=lambda: [0, 0])
+
+    def note(self, supports: bool, tick: int) -> bool:
+        """Count one visit more; whether older ones have been halved."""
+        self.now[0 if supports else 1] += 1
+        if sum(self.now) >= HISTORY_VISITS:
+            self.periods.append((tick, self.now[0], self.now[1]))
+            self.now = [0, 0]
+        self.supporting += supports
+        self.contradicting += not supports
+        if self.supporting + self.contradicting <= MOST_VISITS:
+            return False
+        self.supporting //= 2
+        self.contradicting //= 2
+        return True
+
+
+@dataclass(kw_only=True)
+class OverlapHistory(EdgeHistory):
+    """What is known of an edge between cameras that see the same ground.
+
+    Attributes:
+        links: int64 (links, 2), places that see the same ground: of camera_a, of camera_b.
+    """
+
+    links: npt.NDArray[np.int64]
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -171,7 +194,7 @@ class ChangeMonitor:
         self._period = max(1, round(spec.period_s * clock.fps / clock.range_ticks))
         self._longest = max(1, round(LONGEST_VISIT_S * clock.fps / clock.range_ticks))
         self.changes: deque[Change] = deque(maxlen=spec.changes)
-        self.edges: dict[tuple[int, int], EdgeHistory] = {}
+        self.edges: dict[tuple[int, int], OverlapHistory] = {}
         self._first: int | None = None
         self._looked = 0
         self._arrange()
@@ -203,7 +226,7 @@ class ChangeMonitor:
             if pair in self.edges:
                 self.edges[pair].links = places
             else:
-                self.edges[pair] = EdgeHistory(places, since=tick)
+                self.edges[pair] = OverlapHistory(links=places, since=tick)
         self._arrange()
 
     def _arrange(self) -> None:
@@ -272,7 +295,7 @@ class ChangeMonitor:
         usual = (edge.supporting + 4) / (total + 5) if edge.known else SUPPORT
         usual = min(max(usual, LEAST_SUPPORT, chance + 0.2), MOST_SUPPORT)
         gain = math.log(usual / chance) if supports else math.log((1 - usual) / (1 - chance))
-        self._note(edge, supports, tick)
+        edge.note(supports, tick)
         if edge.known:
             if edge.sum <= 0:
                 edge.sum, edge.since, edge.visits = 0.0, tick, 0
@@ -292,17 +315,6 @@ class ChangeMonitor:
         assert self._first is not None
         early = tick - self._first * self._clock.range_ticks < self.spec.settle_s * self._clock.fps
         return None if early else change, False
-
-    def _note(self, edge: EdgeHistory, supports: bool, tick: int) -> None:
-        edge.supporting += supports
-        edge.contradicting += not supports
-        if edge.supporting + edge.contradicting > MOST_VISITS:
-            edge.supporting //= 2
-            edge.contradicting //= 2
-        edge.now[0 if supports else 1] += 1
-        if sum(edge.now) >= HISTORY_VISITS:
-            edge.periods.append((tick, edge.now[0], edge.now[1]))
-            edge.now = [0, 0]
 
     def _change(self, kind: str, pair: tuple[int, int], edge: EdgeHistory, tick: int) -> Change:
         confidence = 1 - math.exp(-abs(edge.sum))

@@ -60,19 +60,25 @@ class _Kind:
 
     def all(self) -> Events:
         """Those that are kept, by tick and then by place."""
-        events = Events.join(self._parts)
+        events, self.begins = self.newest(self._most, Events.join(self._parts))
+        self._parts = [events]
+        return events
+
+    def newest(self, most: int, events: Events | None = None) -> tuple[Events, npt.NDArray[np.int64]]:
+        """So many of every camera, of ``events`` or of all, and since when there were no others."""
+        events = self.all() if events is None else events
         camera = events.place // self._grid.windows
         order = np.argsort(camera, kind="stable")
         ends = np.searchsorted(camera[order], np.arange(len(self.begins)), side="right")
         rank = ends[camera[order]] - np.arange(len(order))
-        old = order[rank > self._most]
+        old = order[rank > most]
+        begins = self.begins.copy()
         if len(old):
             kept = np.ones(len(events), dtype=np.bool_)
             kept[old] = False
-            np.maximum.at(self.begins, camera[old], events.tick[old] + 1)
+            np.maximum.at(begins, camera[old], events.tick[old] + 1)
             events = Events(events.tick[kept], events.place[kept])
-        self._parts = [events]
-        return events
+        return events, begins
 
     @property
     def nbytes(self) -> int:
@@ -135,13 +141,15 @@ class TransitLearner:
             self._first = entry.index * self.clock.range_ticks
         self._end = (entry.index + 1) * self.clock.range_ticks
 
-    def log(self) -> Log:
-        """The events that are kept, as nodes."""
-        first = self._first or 0
-        return Log.of(
-            self._entries.all(), self._exits.all(), self.cameras, self._zone, first, self._end,
-            np.maximum(np.maximum(self._entries.begins, self._exits.begins), first),
-        )  # fmt: skip
+    def log(self, newest: int | None = None) -> Log:
+        """The events that are kept, as nodes; ``newest``: only so many of a kind of every camera."""
+        (entries, entries_begin), (exits, exits_begin) = (
+            (kind.all(), kind.begins) if newest is None else kind.newest(newest)
+            for kind in (self._entries, self._exits)
+        )
+        begins = np.maximum(np.maximum(entries_begin, exits_begin), self._first or 0)
+        first = (self._first or 0) if newest is None else int(begins.min(initial=self._end))
+        return Log.of(entries, exits, self.cameras, self._zone, first, self._end, begins)
 
     def learn(self, overlapping: Sequence[tuple[int, int]] = ()) -> Transits:
         """What is known now.
@@ -149,19 +157,39 @@ class TransitLearner:
         Args:
             overlapping: pairs of cameras, in any order, that see common ground: between them are no transits.
         """
-        log, spec = self.log(), self.spec
+        log, apart = self.log(), self.apart(overlapping)
+        sources = self._sources()
+        found = self._scan(log, sources, apart)
+        known = found if self._peaks is None else self._peaks.renewed(found, sources)
+        self._peaks = known.strongest(ROUTES_TO_A_NODE)
+        self._routes, transits = self._fit(log, self._peaks, apart, self._routes)
+        return transits
+
+    def learn_newest(self, events: int, overlapping: Sequence[tuple[int, int]] = ()) -> Transits:
+        """What the newest events of every camera say by themselves; nothing of it is remembered."""
+        log, apart = self.log(events), self.apart(overlapping)
+        peaks = self._scan(log, np.arange(self.cameras), apart).strongest(ROUTES_TO_A_NODE)
+        return self._fit(log, peaks, apart, None)[1]
+
+    def apart(self, overlapping: Sequence[tuple[int, int]]) -> npt.NDArray[np.bool_]:
+        """Between which cameras there may be transits: bool (cameras, cameras)."""
         apart = np.ones((self.cameras, self.cameras), dtype=np.bool_)
         np.fill_diagonal(apart, False)
         for a, b in overlapping:
             apart[a, b] = apart[b, a] = False
-        shifts = self._shifts(int(np.count_nonzero(apart)))
-        sources = self._sources()
+        return apart
+
+    def _scan(self, log: Log, sources: npt.NDArray[np.int64], apart: npt.NDArray[np.bool_]) -> Peaks:
         rates = expected_per_tick(log, round(600 * self.clock.fps))
-        found = scan_peaks(log, sources, shifts, apart, rates, spec, self.clock.fps)
-        known = found if self._peaks is None else self._peaks.renewed(found, sources)
-        self._peaks = known.strongest(ROUTES_TO_A_NODE)
-        self._routes = fit_routes(log, self._peaks.where_apart(apart), spec, self.clock.fps, self._routes)
-        return make_transits(log, self._routes, apart, shifts, self.available_ticks, spec, self.clock.fps)
+        return scan_peaks(log, sources, self._shifts(apart), apart, rates, self.spec, self.clock.fps)
+
+    def _fit(
+        self, log: Log, peaks: Peaks, apart: npt.NDArray[np.bool_], before: Routes | None
+    ) -> tuple[Routes, Transits]:
+        spec, fps = self.spec, self.clock.fps
+        routes = fit_routes(log, peaks.where_apart(apart), spec, fps, before)
+        shifts = self._shifts(apart)
+        return routes, make_transits(log, routes, apart, shifts, self.available_ticks, spec, fps)
 
     def _sources(self) -> npt.NDArray[np.int64]:
         """The cameras whose turn it is to be searched."""
@@ -170,8 +198,9 @@ class TransitLearner:
         self._next = (self._next + count) % self.cameras
         return sources
 
-    def _shifts(self, pairs: int) -> tuple[int, ...]:
+    def _shifts(self, apart: npt.NDArray[np.bool_]) -> tuple[int, ...]:
         """Ticks that the null's exits are moved on by: the more often the fewer pairs there are."""
+        pairs = int(np.count_nonzero(apart))
         longest = round(self.spec.longest_s * self.clock.fps)
         count = min(max(1, math.ceil(2000 / max(pairs, 1))), 4)
         return tuple(round((2.5 + 1.3 * k) * longest) for k in range(count))
