@@ -1,12 +1,19 @@
 """Changes: how soon it shows that a camera was moved, and how often that is said of cameras that were not.
 
     python -m benchmarks.change [--seeds 21 22 23] [--cameras 40] [--people 60] [--minutes 90]
+        [--parts moves doors] [--door-seeds 31 32 33 34 35] [--door-minutes 180]
 
 Sites of halls; in the middle of the time a tenth of the cameras get another view, at once. An edge between
 two cameras that shared more than 4 square metres of ground, and share none any more, should be told as
 vanished; one between two that share more than that now, and shared none before, as appeared. Whatever is told
 before anybody was moved, or of two cameras that nobody moved, is a false alarm. Edges of the first 20 minutes
 are those that were there from the beginning, and no changes.
+
+Doors: sites as those of benchmarks.transit, with 60 people who keep to the walkways. In the middle of the
+time one walkway between two halls is opened and another one closed. A transit (known by then) that at least
+20 parties an hour walked and a tenth of it does afterwards should be told as vanished, and one the other way
+round as appeared, where at least 20 exits an hour from its first camera are seen. Whatever is told before, or
+of cameras of other halls, is a false alarm; the rest, between cameras of halls at these walkways, is beside.
 """
 
 from __future__ import annotations
@@ -24,6 +31,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.change_doors import measure_doors
 from benchmarks.machine import machine
 from sdist_ray.occupancy.block import Clock, OccupancyRange
 from sdist_ray.occupancy.grid import Grid
@@ -142,26 +150,57 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=60)
     parser.add_argument("--minutes", type=float, default=90.0)
     parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--parts", nargs="*", choices=["moves", "doors"], default=["moves", "doors"])
+    parser.add_argument("--door-seeds", type=int, nargs="*", default=[31, 32, 33, 34, 35])
+    parser.add_argument("--door-minutes", type=float, default=180.0)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--one-door", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     size = (arguments.cameras, arguments.people, arguments.minutes)
     if arguments.one is not None:
         print(json.dumps(measure(arguments.one, *size)))
         return
+    if arguments.one_door is not None:
+        print(json.dumps(measure_doors(arguments.one_door, arguments.door_minutes)))
+        return
+    path = arguments.output / "change.json"
+    content = json.loads(path.read_text()) if path.exists() else {}
+    content["machine"] = machine()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    if "moves" in arguments.parts:
+        words = [f"--cameras={size[0]}", f"--people={size[1]}", f"--minutes={size[2]}"]
+        runs = each(arguments.seeds, "one", words)
+        content |= {**summed(runs), "runs": runs}
+        draw(runs, arguments.output / "change.png")
+    if "doors" in arguments.parts:
+        runs = each(arguments.door_seeds, "one-door", [f"--door-minutes={arguments.door_minutes}"])
+        more = {name: sum(run[name] for run in runs) for name in ("truly_lost", "truly_new", "beside")}
+        content["doors"] = {**summed(runs), **more, "minutes": arguments.door_minutes, "runs": runs}
+    path.write_text(json.dumps(content, indent=1) + "\n")
+    told = {name: value for name, value in content.items() if name not in ("machine", "runs")}
+    print(json.dumps(told | {"doors": {k: v for k, v in content.get("doors", {}).items() if k != "runs"}}))
+
+
+def each(seeds: list[int], name: str, words: list[str]) -> list[dict[str, Any]]:
+    """One run for every seed, each in a process of its own."""
     runs = []
-    for seed in arguments.seeds:
-        words = [f"--cameras={size[0]}", f"--people={size[1]}", f"--minutes={size[2]}", f"--one={seed}"]
-        command = [sys.executable, "-m", "benchmarks.change", *words]
+    for seed in seeds:
+        command = [sys.executable, "-m", "benchmarks.change", *words, f"--{name}={seed}"]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         runs.append(json.loads(done.stdout.splitlines()[-1]))
         print(json.dumps(runs[-1]), flush=True)
+    return runs
+
+
+def summed(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """All seeds together."""
 
     def median(name: str) -> float | None:
         delays = [delay for run in runs for delay in run[name]]
         return statistics.median(delays) if delays else None
 
     total = {name: sum(run[name] for run in runs) for name in ("lost", "new", "false", "camera_days")}
-    result = {
+    return {
         "vanished_median_s": median("vanished_s"),
         "vanished_share": sum(len(run["vanished_s"]) for run in runs) / max(total["lost"], 1),
         "appeared_median_s": median("appeared_s"),
@@ -169,11 +208,6 @@ def main() -> None:
         "false_per_camera_day": total["false"] / total["camera_days"],
         **total,
     }
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    content = {"machine": machine(), **result, "runs": runs}
-    (arguments.output / "change.json").write_text(json.dumps(content, indent=1) + "\n")
-    draw(runs, arguments.output / "change.png")
-    print(json.dumps(result))
 
 
 if __name__ == "__main__":
