@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import math
 import random
 import struct
 from pathlib import Path
@@ -20,9 +21,13 @@ from sdist_ray.cameras.described import described, read_cameras
 from sdist_ray.cameras.pinhole import read_matrix_xml
 from sdist_ray.cameras.smart import read_batch, read_head
 from sdist_ray.errors import InputError
+from sdist_ray.exclusion.tile import Counting, Tile
+from sdist_ray.occupancy.block import Clock
+from sdist_ray.occupancy.grid import Grid
+from sdist_ray.occupancy.padding import Padding
 from sdist_ray.occupancy.recording import open_recording
 from sdist_ray.report.run_folder import read_columns, read_run
-from sdist_ray.serve.app import create_app
+from sdist_ray.serve.app import create_app, finite
 from sdist_ray.serve.watcher import Watcher
 from sdist_ray.video.clip_files import Source, load
 from tests.report.made_run import make_run
@@ -66,6 +71,36 @@ def test_a_recordings_metadata_and_columns_need_not_be_text(tmp_path):
     path.write_bytes(data.replace(b"QQQQQQ", b"\xff\xfe\xff\xfe\xff\xfe"))
     with pytest.raises(InputError, match=r"r\.arrow"):
         open_recording(path)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.DictionaryArray.from_arrays(pa.array([0, 3], pa.int32()), ["a", "b"], safe=False),
+        pa.StringArray.from_buffers(
+            2, pa.py_buffer(np.array([0, 1, 2], np.int32).tobytes()), pa.py_buffer(b"a\xe3")
+        ),
+    ],
+)
+def test_names_that_are_beyond_the_list_or_no_text_are_refused(tmp_path, column):
+    path, table = tmp_path / "r.arrow", some_rows()[:2]
+    place = table.schema.get_field_index("camera")
+    table = table.set_column(place, "camera", column)
+    path.write_bytes(as_ipc(table, random.Random(0)))
+    with pytest.raises(InputError, match=r"r\.arrow"):
+        open_recording(path)
+
+
+def test_numbers_that_json_has_none_for_are_null():
+    odd = {"a": [math.nan, (math.inf, 1.5)], "b": {"c": -math.inf, "d": 3}, "e": "nan", "f": True}
+    assert finite(odd) == {"a": [None, [None, 1.5]], "b": {"c": None, "d": 3}, "e": "nan", "f": True}
+
+
+def test_a_greatest_count_that_is_no_number_is_refused():
+    tile = Tile(("a",), ("a",), Counting(Padding(Grid(2, 2), Clock(10, 4), 0), "wide", "rle"))
+    state = tile.store.state() | {"greatest": np.zeros(3, np.int64)}
+    with pytest.raises(ValueError, match="greatest"):
+        tile.store.load(state)
 
 
 @pytest.mark.parametrize("number", [10**400, -(10**400)])

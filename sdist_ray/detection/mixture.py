@@ -57,7 +57,7 @@ class MixtureSettings:
     match_threshold: float = 2.5
     background_share: float = 0.85
     variance_floor: float = 16.0
-    learn_every: int = 5
+    learn_every: int = 3
 
 
 @dataclass(frozen=True)

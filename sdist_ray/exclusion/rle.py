@@ -307,7 +307,10 @@ class RleStore:
         """See Store."""
         if set(state) != {"packed", "starts", "greatest"}:
             raise ValueError(f"a state of {', '.join(sorted(state))} is not one of packed rows")
-        data, starts, most = state["packed"], state["starts"], int(state["greatest"])
+        data, starts = state["packed"], state["starts"]
+        if state["greatest"].shape != ():
+            raise ValueError(f"a greatest count of shape {state['greatest'].shape}, not a number")
+        most = int(state["greatest"])
         fits = data.dtype == np.uint8 and starts.dtype == np.int64 and starts.shape == (self._rows + 1,)
         limit = np.iinfo(np.uint8 if self.policy == "byte" else np.uint32).max
         if not fits or starts[0] != 0 or starts[-1] != len(data) or (np.diff(starts) < 0).any():

@@ -207,7 +207,11 @@ def open_recording(path: Path) -> Recording:
         if any(batch.column(name).null_count for name in ("camera", "tick")):
             raise InputError(f"{path}: a row without a camera or a tick")
         tick = batch.column("tick").to_numpy()
-        cameras.update(str(value) for value in pc.unique(batch.column("camera")).to_pylist())
+        try:
+            cameras.update(str(value) for value in pc.unique(batch.column("camera")).to_pylist())
+        except (pa.ArrowException, IndexError, UnicodeDecodeError) as error:
+            # Indices beyond the names, and names in no encoding.
+            raise InputError(f"{path}: column camera is damaged: {error}") from error
         first, last = min(first, int(tick.min())), max(last, int(tick.max()))
         in_order = in_order and int(tick[0]) >= previous and bool((tick[1:] >= tick[:-1]).all())
         previous = int(tick[-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hmac
 import json
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -286,7 +287,7 @@ class Giver:
         """
         found = self._made.get(name) if name is not None else None
         if found is None or found[0] != number:
-            data = json.dumps(make(), separators=(",", ":"), allow_nan=False).encode()
+            data = json.dumps(finite(make()), separators=(",", ":"), allow_nan=False).encode()
             found = number, data, gzip.compress(data, 4, mtime=0)
             if name is not None:
                 self._made[name] = found
@@ -339,3 +340,12 @@ def _serve_pages(app: FastAPI) -> None:
     app.get("/", include_in_schema=False)(lambda: page("index.html"))
     app.get("/api", include_in_schema=False)(lambda: page("api.html"))
     app.get("/static/{name}", include_in_schema=False)(page)
+
+
+def finite(value: Any) -> Any:
+    """The same with null for numbers that JSON has none for: a run's files may hold them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(entry) for key, entry in value.items()}
+    return [finite(entry) for entry in value] if isinstance(value, list | tuple) else value
