@@ -131,7 +131,7 @@ def films(tmp_path_factory):
     views = hall()[1]
     learn(views, run_with(views, 2), LEARN)
     folder = tmp_path_factory.mktemp("films")
-    what = ["site.cameras=3", "site.people=14", "site.minutes=0.5", "runtime=local"]
+    what = ["site.cameras=3", "site.people=14", "site.minutes=1", "runtime=local"]
     assert main(["simulate", *what, f"output={folder}"]) == 0
     return folder
 
