@@ -57,16 +57,20 @@ class ExclusionShard(ShardHost):
         if counting is not None:
             warm_up_tiles(counting, read_only=True)
 
-    def apply_all(self, session: str, handles: Sequence[Any], after: int | None) -> None:
+    def apply_all(
+        self, session: str, handles: Sequence[Any], places: Sequence[tuple[int, int]], after: int | None
+    ) -> None:
         """Count ranges one on top of the other; the first on top of ``after``.
 
         Args:
             session: see ShardHost.
-            handles: references in a list: of the ids of the network's cameras, and then of ranges.
+            handles: references in a list: of the ids of the network's cameras, and then of lists of ranges.
+            places: where the ranges are: which list, and where in it.
             after: see ShardHost.
         """
-        network, *ranges = ray.get(list(handles))
-        for padded in ranges:
+        network, *stored = ray.get(list(handles))
+        for which, place in places:
+            padded = stored[which][place]
             self.apply(session, padded, network, after)
             after = padded.index
 

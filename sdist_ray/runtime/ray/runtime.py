@@ -77,12 +77,27 @@ class _Call:
     ranges: tuple[int, ...] = ()
 
 
+class _Published:
+    """A range that shards are given: here until one of them is, then in the object store beside others.
+
+    Attributes:
+        padded: the range; None once it is there.
+        reference: to the ranges that were put there together; None before.
+        place: among these.
+    """
+
+    def __init__(self, padded: PaddedRange) -> None:
+        self.padded: PaddedRange | None = padded
+        self.reference: Any = None
+        self.place = 0
+
+
 @dataclass(frozen=True)
 class _Due:
     """A range that a shard is to count as soon as it has little else to do."""
 
     index: int
-    handle: Any
+    handle: _Published
     network: Sequence[str]
     after: int | None
 
@@ -182,11 +197,13 @@ class RayRuntime:
         reference = self._shards[shard].drop_tiles.remote(self._shard_session[shard], tiles)
         self._ask_shard(shard, reference, None)
 
-    def publish(self, padded: PaddedRange) -> Any:
+    def publish(self, padded: PaddedRange) -> _Published:
         """See Runtime: one copy in the object store, whoever reads it."""
-        return ray.put(padded)
+        return _Published(padded)
 
-    def apply(self, shard: int, index: int, handle: Any, network: Sequence[str], after: int | None) -> None:
+    def apply(
+        self, shard: int, index: int, handle: _Published, network: Sequence[str], after: int | None
+    ) -> None:
         """See Runtime. A call costs as much as counting a small range: a busy shard is given several."""
         self._due[shard].append(_Due(index, handle, network, after))
         self._count(shard)
@@ -202,9 +219,12 @@ class RayRuntime:
             together: list[_Due] = []
             while due and due[0].network == network and len(together) < MOST_TOGETHER:
                 together.append(due.popleft())
-            handles = [self._handle_of(network), *(d.handle for d in together)]
+            published = [d.handle for d in together]
+            _put(published)
+            stored = list(dict.fromkeys(entry.reference for entry in published))
+            places = [(stored.index(entry.reference), entry.place) for entry in published]
             reference = self._shards[shard].apply_all.remote(
-                self._shard_session[shard], handles, together[0].after
+                self._shard_session[shard], [self._handle_of(network), *stored], places, together[0].after
             )
             self._pending[reference] = _Call(None, shard, None, tuple(d.index for d in together))
             calls += 1
@@ -329,3 +349,11 @@ class RayRuntime:
     def close(self) -> None:
         """See Runtime. The actors are the driver's."""
         self._pending.clear()
+
+
+def _put(ranges: Sequence[_Published]) -> None:
+    """Put those that are not in the object store there, as one: each object costs a millisecond or two."""
+    new = [entry for entry in ranges if entry.padded is not None]
+    reference = ray.put([entry.padded for entry in new]) if new else None
+    for place, entry in enumerate(new):
+        entry.padded, entry.reference, entry.place = None, reference, place
