@@ -46,22 +46,25 @@ def set_column_bits(padded, countable, first, lanes, bits):  # type: ignore[no-u
     """
     windows = padded.shape[1]
     words = bits.shape[2]
-    block_columns = words * 64
     width = 64 // lanes
+    # Of the column: its block, k // words and k % words of its word of N, its lane.
+    block = high = low = lane = 0
     for camera in range(padded.shape[0]):
         r = countable[camera]
         for window in range(windows):
             y = padded[camera, window] & r
-            if y == 0:
-                continue
-            column = camera * windows + window
-            block, c = column // block_columns, column % block_columns
-            k = c // lanes
-            mask = np.uint64(1) << np.uint64(k // words + width * (c % lanes))
-            w = k % words
-            while y:
-                bits[block, first + lowest_bit(y), w] |= mask
-                y &= y - np.uint64(1)
+            if y != 0:
+                mask = np.uint64(1) << np.uint64(high + width * lane)
+                while y:
+                    bits[block, first + lowest_bit(y), low] |= mask
+                    y &= y - np.uint64(1)
+            lane += 1
+            if lane == lanes:
+                lane, low = 0, low + 1
+                if low == words:
+                    low, high = 0, high + 1
+                    if high == width:
+                        high, block = 0, block + 1
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)

@@ -107,7 +107,13 @@ class Selection:
 
     def occupied(self, words: SparseWords, windows: int) -> SparseWords:
         """The selected cameras' sparse words."""
-        return words if self.everything else words.select(self.numbers, windows)
+        if self.everything:
+            return words
+        if isinstance(self.places, slice):
+            bounds = np.array([self.places.start, self.places.stop], np.int32) * np.int32(windows)
+            start, end = np.searchsorted(words.place, bounds)
+            return SparseWords(words.place[start:end] - bounds[0], words.word[start:end])
+        return words.select(self.numbers, windows)
 
     def words(self, words: Words) -> Words:
         """The selected cameras' words; zero for one that the network does not have."""
