@@ -150,7 +150,12 @@ class Padder:
             raise ValueError(f"range {new.index} after {self._ranges[-1][0]}")
         # What an unavailable camera seems to see is not known: it pads nothing and counts nothing.
         occupied = SparseWords.of(new.occupied) if isinstance(new, OccupancyRange) else new.occupied
-        known = occupied.masked(new.available, self._padding.grid.windows)
+        full = np.uint64((1 << self._padding.clock.range_ticks) - 1)
+        known = (
+            occupied
+            if (new.available == full).all()
+            else occupied.masked(new.available, self._padding.grid.windows)
+        )
         self._ranges.append((new.index, known, new.available))
         return self._ready(new.index - self._padding.reach)
 

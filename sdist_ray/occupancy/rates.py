@@ -129,7 +129,9 @@ def count_occupied(place, word, first, gap, newest, visits, occupied):  # type: 
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def count_padded(place, word, starts, offsets, tolerance, ticks, columns, countable, counts):  # type: ignore[no-untyped-def]
+def count_padded(  # type: ignore[no-untyped-def]
+    place, word, starts, offsets, reach_bits, tolerance, ticks, columns, countable, counts
+):
     """Pad cameras' windows in time and space, and count the ticks at which they are on and can be counted.
 
     Camera by camera, laid out with a border round the grid: what is worked on stays in the cache. The loops
@@ -141,6 +143,7 @@ def count_padded(place, word, starts, offsets, tolerance, ticks, columns, counta
         word: uint64 (n,), x.
         starts: int64 (ranges + 1,), where each range's begin.
         offsets: int64 (ranges,), ticks that each begins after this one.
+        reach_bits: uint64 (ranges,), the ticks of each that reach into this one.
         tolerance: p.
         ticks: of a range.
         columns: of the grid.
@@ -150,6 +153,7 @@ def count_padded(place, word, starts, offsets, tolerance, ticks, columns, counta
     width, places = columns + 2, counts.shape[1]
     windows = (places // width - 2) * columns
     full = ~np.uint64(0) >> np.uint64(64 - ticks)
+    most = min(tolerance, 63)
     at = starts[:-1].copy()
     x, across = np.zeros(places, dtype=np.uint64), np.zeros(places, dtype=np.uint64)
     for camera in range(counts.shape[0]):
@@ -158,12 +162,15 @@ def count_padded(place, word, starts, offsets, tolerance, ticks, columns, counta
         for k in range(offsets.shape[0]):
             low, high = max(offsets[k] - tolerance, -63), min(offsets[k] + tolerance, 63)
             while at[k] < starts[k + 1] and place[at[k]] < end:
-                here, spread = word[at[k]] & full, np.uint64(0)
+                here, spread = word[at[k]] & reach_bits[k], np.uint64(0)
+                if here == 0:
+                    at[k] += 1
+                    continue
                 if offsets[k] == 0:
                     # Spread over +-1, +-3, +-7 ticks and so on.
                     spread, reach = here, 0
-                    while reach < min(tolerance, 63):
-                        step = min(reach + 1, min(tolerance, 63) - reach)
+                    while reach < most:
+                        step = min(reach + 1, most - reach)
                         spread |= (spread << np.uint64(step)) | (spread >> np.uint64(step))
                         reach += step
                 else:
@@ -300,28 +307,24 @@ class RateCounter:
             words.place, words.word, first, self._gap, self._newest.reshape(-1),
             counts.visits.reshape(-1), counts.occupied[slot].reshape(-1),
         )  # fmt: skip
-        near = [self._within_reach(close, index - padded.index) for index, close in padded.nearby]
-        sizes = [len(close.place) for close in near]
         offsets = [(index - padded.index) * clock.range_ticks for index, _ in padded.nearby]
+        sizes = [len(close.place) for _, close in padded.nearby]
         count_padded(
-            np.concatenate([close.place for close in near]), np.concatenate([close.word for close in near]),
-            np.cumsum([0, *sizes]), np.array(offsets), self._padding.tolerance, clock.range_ticks,
-            grid.columns, padded.countable, self._padded[slot],
+            np.concatenate([close.place for _, close in padded.nearby]),
+            np.concatenate([close.word for _, close in padded.nearby]),
+            np.cumsum([0, *sizes]), np.array(offsets), self._reach_bits(offsets), self._padding.tolerance,
+            clock.range_ticks, grid.columns, padded.countable, self._padded[slot],
         )  # fmt: skip
         counts.countable[slot] += np.bitwise_count(padded.countable)
 
-    def _within_reach(self, words: SparseWords, ahead: int) -> SparseWords:
-        """Of a range so many ranges later, the words that reach into the present one."""
-        if ahead == 0:
-            return words
+    def _reach_bits(self, offsets: list[int]) -> Words:
+        """Of ranges that begin so many ticks later, uint64, the ticks that reach into the present one."""
         tolerance, ticks = self._padding.tolerance, self._padding.clock.range_ticks
-        offset = ahead * ticks
-        if offset > 0:
-            bits = (1 << max(0, min(ticks, ticks + tolerance - offset))) - 1
-        else:
-            bits = (1 << 64) - (1 << min(64, max(0, -offset - tolerance)))
-        there = np.flatnonzero(words.word & np.uint64(bits))
-        return SparseWords(words.place[there], words.word[there])
+        bits = []
+        for offset in offsets:
+            first, end = max(0, -offset - tolerance), min(ticks, ticks + tolerance - offset)
+            bits.append((1 << max(first, end)) - (1 << first))
+        return np.array(bits, dtype=np.uint64)
 
     def _slot(self, tick: int) -> int:
         slot, moved = self._slots.of(tick)

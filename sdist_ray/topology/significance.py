@@ -54,7 +54,8 @@ def confidence(p_values: Floats, tested: int) -> Floats:
     Returns:
         float64, 0 to 1, the shape of p_values; equal p-values have equal confidence.
     """
-    order = np.argsort(p_values, kind="stable")
+    # Equal ones in any order: all have what the last of them has.
+    order = np.argsort(p_values)
     ranked = p_values[order] * max(tested, len(order)) / np.arange(1, len(order) + 1)
     rates = np.minimum(np.minimum.accumulate(ranked[::-1])[::-1], 1.0)
     found = np.empty(len(order))
