@@ -91,6 +91,18 @@ def test_names_that_are_beyond_the_list_or_no_text_are_refused(tmp_path, column)
         open_recording(path)
 
 
+def test_a_name_in_no_encoding_in_a_parquet_file_is_refused(tmp_path):
+    path, table = tmp_path / "r.parquet", some_rows()
+    place = table.schema.get_field_index("camera")
+    names = pa.array(["QQQQQQ"] * len(table))
+    path.write_bytes(as_parquet(table.set_column(place, "camera", names), random.Random(0)))
+    assert open_recording(path).cameras == ("QQQQQQ",)
+    # Arrow checks the text of its own files when it reads them, and none in Parquet.
+    path.write_bytes(path.read_bytes().replace(b"QQQQQQ", b"\xff\xfe\xff\xfe\xff\xfe"))
+    with pytest.raises(InputError, match=r"r\.parquet: column camera is damaged"):
+        open_recording(path)
+
+
 def test_numbers_that_json_has_none_for_are_null():
     odd = {"a": [math.nan, (math.inf, 1.5)], "b": {"c": -math.inf, "d": 3}, "e": "nan", "f": True}
     assert finite(odd) == {"a": [None, [None, 1.5]], "b": {"c": None, "d": 3}, "e": "nan", "f": True}
