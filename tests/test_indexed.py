@@ -177,6 +177,18 @@ def test_what_is_too_old_is_forgotten_but_for_what_it_pads(network, keep):
     assert recent.evidence.ticks <= (keep + padding.reach) * padding.clock.range_ticks
 
 
+def test_all_but_the_newest_range_may_be_too_old():
+    padding = Padding(Grid(2, 1), Clock(10.0, 4), 0)
+    occupied = np.ones((8, 2, 2), dtype=bool)
+    ranges = list(pad_ranges(to_ranges(occupied, np.ones((8, 2), dtype=bool), padding.clock, 0), padding))
+    names = ["a", "b"]
+    tile = Tile(names, names, Counting(padding, "wide", "indexed", recent=1))
+    for padded in ranges:
+        tile.apply(padded, names)
+    assert tile.store.evidence.ticks == 4
+    assert (tile.store.counts(np.array([0]), np.array([2])).agreements == 4).all()
+
+
 @settings(max_examples=40, deadline=None)
 @given(networks(), st.sampled_from([0, 2, 5, 20]), st.sampled_from([1, 2, 100]), st.lists(st.integers(0, 3)))
 def test_links_are_followed_between_searches(network, keep, growth, skipped):

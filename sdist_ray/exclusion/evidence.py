@@ -94,6 +94,8 @@ class Evidence:
     def add(self, part: TileRange) -> None:
         """Append a range, and forget what is too old."""
         number = len(self._words)
+        # All before this one may be forgotten below.
+        last = self._indexes[-1] if self._indexes else part.index
         full = np.uint64((1 << self.padding.clock.range_ticks) - 1)
         missing = np.zeros(self.cameras, dtype=np.uint64)
         missing[self._row_camera] = ~part.row_countable & full
@@ -109,7 +111,7 @@ class Evidence:
         # By their time, not by how many there are: ranges in which nobody was there at all never come.
         while self.keep and part.index - self._indexes[self._halo] >= self.keep:
             self._forget()
-        thinning, last = self.thinning, self._indexes[-2] if number else part.index
+        thinning = self.thinning
         if thinning is not None and thinning.time(part.index) != thinning.time(last):
             self._thin(thinning)
 
