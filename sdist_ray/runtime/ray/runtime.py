@@ -30,6 +30,7 @@ from sdist_ray.occupancy.padding import PaddedRange
 from sdist_ray.runtime.base import Advanced, Answer, FeedFactory, Keeping, Opened
 from sdist_ray.runtime.feeds import Assignment, CameraReport, NetworkSpec
 from sdist_ray.runtime.hosts import Stale
+from sdist_ray.runtime.ray.published import Published, put_together
 from sdist_ray.topology.links import DirectedLinks
 from sdist_ray.topology.screening import Screening
 
@@ -77,27 +78,12 @@ class _Call:
     ranges: tuple[int, ...] = ()
 
 
-class _Published:
-    """A range that shards are given: here until one of them is, then in the object store beside others.
-
-    Attributes:
-        padded: the range; None once it is there.
-        reference: to the ranges that were put there together; None before.
-        place: among these.
-    """
-
-    def __init__(self, padded: PaddedRange) -> None:
-        self.padded: PaddedRange | None = padded
-        self.reference: Any = None
-        self.place = 0
-
-
 @dataclass(frozen=True)
 class _Due:
     """A range that a shard is to count as soon as it has little else to do."""
 
     index: int
-    handle: _Published
+    handle: Published
     network: Sequence[str]
     after: int | None
 
@@ -197,12 +183,12 @@ class RayRuntime:
         reference = self._shards[shard].drop_tiles.remote(self._shard_session[shard], tiles)
         self._ask_shard(shard, reference, None)
 
-    def publish(self, padded: PaddedRange) -> _Published:
+    def publish(self, padded: PaddedRange) -> Published:
         """See Runtime: one copy in the object store, whoever reads it."""
-        return _Published(padded)
+        return Published(padded)
 
     def apply(
-        self, shard: int, index: int, handle: _Published, network: Sequence[str], after: int | None
+        self, shard: int, index: int, handle: Published, network: Sequence[str], after: int | None
     ) -> None:
         """See Runtime. A call costs as much as counting a small range: a busy shard is given several."""
         self._due[shard].append(_Due(index, handle, network, after))
@@ -220,7 +206,7 @@ class RayRuntime:
             while due and due[0].network == network and len(together) < MOST_TOGETHER:
                 together.append(due.popleft())
             published = [d.handle for d in together]
-            _put(published)
+            put_together(published)
             stored = list(dict.fromkeys(entry.reference for entry in published))
             places = [(stored.index(entry.reference), entry.place) for entry in published]
             reference = self._shards[shard].apply_all.remote(
@@ -349,11 +335,3 @@ class RayRuntime:
     def close(self) -> None:
         """See Runtime. The actors are the driver's."""
         self._pending.clear()
-
-
-def _put(ranges: Sequence[_Published]) -> None:
-    """Put those that are not in the object store there, as one: each object costs a millisecond or two."""
-    new = [entry for entry in ranges if entry.padded is not None]
-    reference = ray.put([entry.padded for entry in new]) if new else None
-    for place, entry in enumerate(new):
-        entry.padded, entry.reference, entry.place = None, reference, place
