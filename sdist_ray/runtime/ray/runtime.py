@@ -69,13 +69,14 @@ class Setup:
 class _Call:
     """A call under way: whose, and what its result means; None where it means nothing.
 
-    ``ranges`` are those that a shard is to count with it.
+    ``ranges`` are those that a shard is to count with it. ``begins`` says that a worker begins anew with it.
     """
 
     worker: int | None
     shard: int | None
     answer: Callable[[Any], Any] | None
     ranges: tuple[int, ...] = ()
+    begins: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,9 @@ class RayRuntime:
         self._workers = actors.workers
         self._shards = actors.shards
         self._worker_session: dict[int, str] = {}
+        # What a worker that begins anew is asked next. Where its node is gone, every call fails at once until
+        # Ray has noticed, but for those that are made again: each would be one more loss.
+        self._held: dict[int, list[tuple[str, Any, Callable[[Any], Any] | None]]] = {}
         self._shard_session: dict[int, str] = {}
         self._pending: dict[Any, _Call] = {}
         self._due: list[deque[_Due]] = [deque() for _ in actors.shards]
@@ -110,6 +114,7 @@ class RayRuntime:
     def attach(self, plans: Sequence[Sequence[TilePlan]]) -> list[ShardFound | None]:
         """See Runtime."""
         self._pending.clear()
+        self._held.clear()
         self._handed.clear()
         for due in self._due:
             due.clear()
@@ -128,23 +133,20 @@ class RayRuntime:
         session = self._worker_session[worker] = secrets.token_hex(8)
         method = self._workers[worker].begin.options(**UNTIL_IT_IS_THERE)
         reference = method.remote(self._setup, session, cameras, after)
-        self._ask_worker(worker, reference, lambda found: Opened(worker, found))
+        self._held[worker] = []
+        self._pending[reference] = _Call(worker, None, lambda found: Opened(worker, found), begins=True)
 
     def open_cameras(self, worker: int, cameras: Sequence[Assignment]) -> None:
         """See Runtime."""
-        reference = self._workers[worker].open.remote(self._worker_session[worker], cameras)
-        self._ask_worker(worker, reference, lambda found: Opened(worker, found))
+        self._ask_begun(worker, "open", cameras, lambda found: Opened(worker, found))
 
     def drop_camera(self, worker: int, camera: str) -> None:
         """See Runtime."""
-        self._ask_worker(
-            worker, self._workers[worker].drop.remote(self._worker_session[worker], camera), None
-        )
+        self._ask_begun(worker, "drop", camera, None)
 
     def advance(self, worker: int, through: int) -> None:
         """See Runtime."""
-        reference = self._workers[worker].advance.remote(self._worker_session[worker], through)
-        self._ask_worker(worker, reference, lambda delivery: Advanced(worker, through, delivery))
+        self._ask_begun(worker, "advance", through, lambda delivery: Advanced(worker, through, delivery))
 
     def create_tile(self, shard: int, plan: TilePlan) -> None:
         """See Runtime."""
@@ -227,6 +229,14 @@ class RayRuntime:
         reference = self._shards[shard].take_snapshot.remote(self._shard_session[shard])
         self._ask_shard(shard, reference, lambda index: SnapshotTaken(shard, index))
 
+    def _ask_begun(self, worker: int, method: str, what: Any, answer: Callable[[Any], Any] | None) -> None:
+        """Ask a worker, once it has begun."""
+        if worker in self._held:
+            self._held[worker].append((method, what, answer))
+            return
+        reference = getattr(self._workers[worker], method).remote(self._worker_session[worker], what)
+        self._ask_worker(worker, reference, answer)
+
     def _ask_worker(self, worker: int, reference: Any, answer: Callable[[Any], Any] | None) -> None:
         self._pending[reference] = _Call(worker, None, answer)
 
@@ -259,6 +269,9 @@ class RayRuntime:
                 continue
             if call.answer is not None:
                 answers.append(call.answer(result))
+            if call.begins and call.worker is not None:
+                for asked in self._held.pop(call.worker, ()):
+                    self._ask_begun(call.worker, *asked)
             if call.shard is not None:
                 answers += [RangeApplied(call.shard, index) for index in call.ranges]
                 self._count(call.shard)
@@ -272,6 +285,7 @@ class RayRuntime:
             if (call.worker, call.shard) != (lost.worker, lost.shard)
         }
         if lost.worker is not None:
+            self._held.pop(lost.worker, None)
             return WorkerLost(lost.worker)
         assert lost.shard is not None
         self._due[lost.shard].clear()
