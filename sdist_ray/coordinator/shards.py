@@ -23,7 +23,7 @@ from sdist_ray.coordinator.instructions import (
 )
 from sdist_ray.partition.partitioning import Partitioning
 
-MAX_IN_FLIGHT = 16
+MAX_IN_FLIGHT = 32
 """Ranges that one shard may have unanswered, in a few calls; a snapshot may come on top."""
 MAX_UNCOUNTED = 32
 """Padded ranges that may wait for the slowest shard before workers are held back."""

@@ -74,13 +74,12 @@ class PaddedRange:
     @functools.cached_property
     def padded(self) -> Words:
         """y, uint64 (cameras, windows)."""
-        grid, clock = self.padding.grid, self.padding.clock
+        grid, ticks = self.padding.grid, self.padding.clock.range_ticks
         padded = np.zeros((self.cameras, grid.windows), dtype=np.uint64)
+        flat = padded.reshape(-1)
         for index, words in self.nearby:
-            offset = (index - self.index) * clock.range_ticks
-            word = np.zeros_like(words.word)
-            smear(words.word, offset, self.padding.tolerance, clock.range_ticks, word)
-            pad_space(words.place, word, grid.columns, grid.rows, padded)
+            offset = (index - self.index) * ticks
+            pad(words.place, words.word, grid.columns, grid.rows, offset, self.padding.tolerance, ticks, flat)
         return padded
 
     def __getstate__(self) -> dict[str, Any]:
@@ -89,22 +88,38 @@ class PaddedRange:
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def pad_space(place, word, columns, rows, out):  # type: ignore[no-untyped-def]
-    """OR words into their windows and the 8 neighbours in the same camera.
+def spread(word, first, last):  # type: ignore[no-untyped-def]
+    """A word's bits at every shift from ``first`` to ``last``, to the left where positive; uint64.
 
-    Args:
-        place: int32 (n,), camera * windows + window.
-        word: uint64 (n,).
-        columns, rows: the grid.
-        out: uint64 (cameras, rows * columns), updated.
+    The one nearest to no shift first, and from there on twice as many with every step.
     """
-    windows = columns * rows
-    for k in range(place.shape[0]):
-        camera, window = place[k] // windows, place[k] % windows
-        row, column = window // columns, window % columns
-        for y in range(max(row - 1, 0), min(row + 2, rows)):
-            for x in range(max(column - 1, 0), min(column + 2, columns)):
-                out[camera, y * columns + x] |= word[k]
+    if first <= 0 <= last:
+        return spread_left(word, last) | spread_right(word, -first)
+    if first > 0:
+        return spread_left(word << np.uint64(first), last - first) if first < 64 else np.uint64(0)
+    return spread_right(word >> np.uint64(-last), last - first) if last > -64 else np.uint64(0)
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def spread_left(word, most):  # type: ignore[no-untyped-def]
+    """A word's bits at every shift to the left, up to ``most``."""
+    done = 0
+    while done < min(most, 63):
+        step = min(done + 1, most - done)
+        word |= word << np.uint64(step)
+        done += step
+    return word
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def spread_right(word, most):  # type: ignore[no-untyped-def]
+    """A word's bits at every shift to the right, up to ``most``."""
+    done = 0
+    while done < min(most, 63):
+        step = min(done + 1, most - done)
+        word |= word >> np.uint64(step)
+        done += step
+    return word
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -120,16 +135,38 @@ def smear(words, offset, tolerance, ticks, out):  # type: ignore[no-untyped-def]
     """
     full = ~np.uint64(0) >> np.uint64(64 - ticks)
     for i in range(words.shape[0]):
-        word = words[i] & full
-        if word == 0:
+        if words[i] != 0:
+            out[i] |= spread(words[i] & full, offset - tolerance, offset + tolerance) & full
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def pad(place, word, columns, rows, offset, tolerance, ticks, out):  # type: ignore[no-untyped-def]
+    """OR into ``out`` what a range has in a neighbouring one: in its windows, the 8 around each, and in time.
+
+    Args:
+        place: int32 (n,), camera * windows + window.
+        word: uint64 (n,).
+        columns, rows: the grid.
+        offset, tolerance, ticks: see ``smear``.
+        out: uint64 (cameras * rows * columns,), updated.
+    """
+    full = ~np.uint64(0) >> np.uint64(64 - ticks)
+    for k in range(place.shape[0]):
+        bits = spread(word[k] & full, offset - tolerance, offset + tolerance) & full
+        if bits == 0:
             continue
-        spread = np.uint64(0)
-        for shift in range(offset - tolerance, offset + tolerance + 1):
-            if 0 <= shift < 64:
-                spread |= word << np.uint64(shift)
-            elif -64 < shift < 0:
-                spread |= word >> np.uint64(-shift)
-        out[i] |= spread & full
+        at = np.int64(place[k])
+        row = at // columns
+        column = at - row * columns
+        row %= rows
+        first = at - columns if row > 0 else at
+        last = at + columns if row < rows - 1 else at
+        for middle in range(first, last + 1, columns):
+            out[middle] |= bits
+            if column > 0:
+                out[middle - 1] |= bits
+            if column < columns - 1:
+                out[middle + 1] |= bits
 
 
 class Padder:

@@ -37,7 +37,7 @@ from sdist_ray.topology.screening import Screening
 log = logging.getLogger(__name__)
 # Its process died, or an answer was lost with its node, or it does not know this session any more.
 LOST = (RayActorError, ObjectLostError, Stale)
-MOST_TOGETHER = 8
+MOST_TOGETHER = 16
 """Ranges that a shard is given with one call, of which it has two at most."""
 # What makes an actor anew may be asked again and again, of the process that Ray starts in its place.
 UNTIL_IT_IS_THERE = {"max_task_retries": -1}
@@ -255,7 +255,7 @@ class RayRuntime:
         also, _ = ray.wait(list(self._pending), num_returns=len(self._pending), timeout=0)
         ready = {*done, *also}
         answers: list[Answer] = []
-        for reference in [reference for reference in self._pending if reference in ready]:
+        for reference in [called for called in self._pending if called in ready]:
             call = self._pending.pop(reference, None)
             if call is None:
                 # Asked of one that was found to be gone just now.
@@ -325,10 +325,8 @@ class RayRuntime:
 
     def screened(self, last: int) -> list[list[DirectedLinks] | None]:
         """See Screens."""
-        references = [
-            shard.screened.remote(self._shard_session[number], last)
-            for number, shard in enumerate(self._shards)
-        ]
+        sessions = self._shard_session
+        references = [s.screened.remote(sessions[number], last) for number, s in enumerate(self._shards)]
         return [self._unless_lost(reference) for reference in references]
 
     def reports(self) -> list[list[CameraReport] | None]:
