@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.occupancy.block import MAX_TICKS, Clock, OccupancyRange, Words
-from sdist_ray.occupancy.padding import PaddedRange, Padder, Padding
+from sdist_ray.occupancy.padding import PaddedRange, Padder, Padding, spread
 from sdist_ray.occupancy.slots import SLOTS, Slots
 from sdist_ray.occupancy.sparse import SparseRange, SparseWords
 
@@ -153,37 +153,20 @@ def count_padded(  # type: ignore[no-untyped-def]
     width, places = columns + 2, counts.shape[1]
     windows = (places // width - 2) * columns
     full = ~np.uint64(0) >> np.uint64(64 - ticks)
-    most = min(tolerance, 63)
     at = starts[:-1].copy()
     x, across = np.zeros(places, dtype=np.uint64), np.zeros(places, dtype=np.uint64)
     for camera in range(counts.shape[0]):
         first, end = camera * windows, (camera + 1) * windows
         top, bottom = places, -1
         for k in range(offsets.shape[0]):
-            low, high = max(offsets[k] - tolerance, -63), min(offsets[k] + tolerance, 63)
             while at[k] < starts[k + 1] and place[at[k]] < end:
-                here, spread = word[at[k]] & reach_bits[k], np.uint64(0)
-                if here == 0:
-                    at[k] += 1
-                    continue
-                if offsets[k] == 0:
-                    # Spread over +-1, +-3, +-7 ticks and so on.
-                    spread, reach = here, 0
-                    while reach < most:
-                        step = min(reach + 1, most - reach)
-                        spread |= (spread << np.uint64(step)) | (spread >> np.uint64(step))
-                        reach += step
-                else:
-                    for shift in range(low, high + 1):
-                        if shift >= 0:
-                            spread |= here << np.uint64(shift)
-                        else:
-                            spread |= here >> np.uint64(-shift)
-                spread &= full
-                if spread != 0:
+                bits = word[at[k]] & reach_bits[k]
+                if bits != 0:
+                    bits = spread(bits, offsets[k] - tolerance, offsets[k] + tolerance) & full
+                if bits != 0:
                     window = place[at[k]] - first
                     row = (window // columns) * width
-                    x[row + width + window % columns + 1] |= spread
+                    x[row + width + window % columns + 1] |= bits
                     top, bottom = min(top, row), max(bottom, row)
                 at[k] += 1
         if bottom < 0:

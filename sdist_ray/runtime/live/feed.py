@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import queue
 import socket
@@ -26,8 +27,10 @@ from sdist_ray.video.source import Image
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-WAIT_S = 0.01
-"""How long nothing is looked at when no camera had anything; an order is obeyed at once."""
+PASS_S = 0.01
+"""From one pass over all cameras, a frame of each, to the next, at least; an order is obeyed at once. Frames
+gather meanwhile: a pass asks every camera, and a frame among others takes less time than alone (see steps).
+"""
 PAUSE_S = 5.0
 RETRY_S = 30.0
 """Between two tries at a camera that cannot be opened."""
@@ -232,17 +235,16 @@ class LiveFeed:
                 self._orders.get_nowait()[1].set_exception(FeedClosed())
 
     def _run(self) -> None:
-        worked = False
+        next_s = -math.inf
         while not self._ending:
-            self._obey(0.0 if worked else WAIT_S)
-            worked = False
+            self._obey(max(0.0, next_s - time.monotonic()))
+            next_s = time.monotonic() + PASS_S
             # Each has its turn, however many orders come meanwhile.
             under_way: list[tuple[Watched, Steps]] = []
             for name in list(self._cameras):
                 camera = self._cameras.get(name)
                 if camera is not None and not self._ending and (steps := self._step(camera)) is not None:
                     under_way.append((camera, steps))
-                    worked = True
                 if len(under_way) == TOGETHER or not self._orders.empty():
                     do_together(under_way, self._failed)
                     under_way = []
