@@ -171,11 +171,14 @@ class World:
             wait(self.runtime._asked, HUNG_S if self.hanging else PATIENCE_S)
             self.pipeline._turn(0.0)
 
+    def look(self):
+        """Threads look at their cameras at their own pace: wait for them."""
+        until(lambda: all(camera.seen(self.wall.now_s) for camera in self.opened), PATIENCE_S)
+
     def run(self, seconds, step_s=0.25):
         for _ in range(round(seconds / step_s)):
             self.wall.now_s += step_s
-            # Threads look at their cameras at their own pace.
-            until(lambda: all(camera.seen(self.wall.now_s) for camera in self.opened), PATIENCE_S)
+            self.look()
             self.opened = [camera for camera in self.opened if not camera.closed]
             self.settle()
 
@@ -194,6 +197,8 @@ class World:
         self.pipeline._journal.close()
         self.runtime._calls.clear()
         self.wall.now_s += away_s
+        # They go on while nobody asks them.
+        self.look()
         self.begin()
 
     def directed_links(self, *arguments):

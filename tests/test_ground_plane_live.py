@@ -133,10 +133,13 @@ def smart_cameras(tmp_path):
     """Three smart cameras of a hall, which send what they see as it happens, and say so in cameras.yaml."""
     _, seen = observed()
     grid, over, listeners = Grid(), threading.Event(), []
-    first = round(time.time() * 10)
+    began, lock = [], threading.Lock()
 
     def records(camera):
-        """Of each tick as soon as it is over, from the present one on."""
+        """Of each tick as soon as it is over, from the present one on; the first is when somebody calls."""
+        with lock:
+            began.extend([] if began else [round(time.time() * 10)])
+        first = began[0]
         for tick in range(max(0, round(time.time() * 10) - first), TICKS):
             if over.wait(max(0.0, (first + tick) / 10 - time.time())):
                 return
@@ -161,6 +164,9 @@ def smart_cameras(tmp_path):
     yield path
     over.set()
     for listener in listeners:
+        # Closing alone does not wake who waits for a caller.
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
         listener.close()
 
 

@@ -70,7 +70,7 @@ class ExclusionShard(ShardHost):
         """
         network, *stored = ray.get(list(handles))
         for which, place in places:
-            padded = stored[which][place]
+            padded, stored[which][place] = stored[which][place], None
             self.apply(session, padded, network, after)
             after = padded.index
 

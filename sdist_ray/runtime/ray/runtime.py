@@ -30,7 +30,7 @@ from sdist_ray.occupancy.padding import PaddedRange
 from sdist_ray.runtime.base import Advanced, Answer, FeedFactory, Keeping, Opened
 from sdist_ray.runtime.feeds import Assignment, CameraReport, NetworkSpec
 from sdist_ray.runtime.hosts import Stale
-from sdist_ray.runtime.ray.published import Published, put_together
+from sdist_ray.runtime.ray.published import Due, Published, put_together, take_together
 from sdist_ray.topology.links import DirectedLinks
 from sdist_ray.topology.screening import Screening
 
@@ -79,16 +79,6 @@ class _Call:
     begins: bool = False
 
 
-@dataclass(frozen=True)
-class _Due:
-    """A range that a shard is to count as soon as it has little else to do."""
-
-    index: int
-    handle: Published
-    network: Sequence[str]
-    after: int | None
-
-
 class RayRuntime:
     """See Runtime. Lives with the coordinator; the actors are the driver's and outlive it."""
 
@@ -107,7 +97,7 @@ class RayRuntime:
         self._held: dict[int, list[tuple[str, Any, Callable[[Any], Any] | None]]] = {}
         self._shard_session: dict[int, str] = {}
         self._pending: dict[Any, _Call] = {}
-        self._due: list[deque[_Due]] = [deque() for _ in actors.shards]
+        self._due: list[deque[Due]] = [deque() for _ in actors.shards]
         self._handed: dict[tuple[int, int, int], Any] = {}
         self._network: tuple[Sequence[str], Any] | None = None
 
@@ -193,7 +183,7 @@ class RayRuntime:
         self, shard: int, index: int, handle: Published, network: Sequence[str], after: int | None
     ) -> None:
         """See Runtime. A call costs as much as counting a small range: a busy shard is given several."""
-        self._due[shard].append(_Due(index, handle, network, after))
+        self._due[shard].append(Due(index, handle, network, after))
         self._count(shard)
 
     def _count(self, shard: int, few: int = MOST_TOGETHER) -> None:
@@ -203,10 +193,7 @@ class RayRuntime:
             return
         calls = sum(call.shard == shard and bool(call.ranges) for call in self._pending.values())
         while due and (not calls or not few or (calls == 1 and len(due) >= few)):
-            network = due[0].network
-            together: list[_Due] = []
-            while due and due[0].network == network and len(together) < MOST_TOGETHER:
-                together.append(due.popleft())
+            network, together = due[0].network, take_together(due, MOST_TOGETHER)
             published = [d.handle for d in together]
             put_together(published)
             stored = list(dict.fromkeys(entry.reference for entry in published))
@@ -285,7 +272,8 @@ class RayRuntime:
             if (call.worker, call.shard) != (lost.worker, lost.shard)
         }
         if lost.worker is not None:
-            self._held.pop(lost.worker, None)
+            # What it is asked before it is made anew would be one more loss.
+            self._held[lost.worker] = []
             return WorkerLost(lost.worker)
         assert lost.shard is not None
         self._due[lost.shard].clear()
@@ -333,7 +321,9 @@ class RayRuntime:
         """See Runtime."""
         # A worker that was given no camera has nothing to report.
         references = [
-            worker.report.remote(self._worker_session[number]) if number in self._worker_session else None
+            worker.report.options(**UNTIL_IT_IS_THERE).remote(self._worker_session[number])
+            if number in self._worker_session
+            else None
             for number, worker in enumerate(self._workers)
         ]
         return [[] if reference is None else self._unless_lost(reference) for reference in references]
