@@ -25,7 +25,7 @@ from sdist_ray.partition.partitioning import Partitioning
 
 MAX_IN_FLIGHT = 32
 """Ranges that one shard may have unanswered, in a few calls; a snapshot may come on top."""
-MAX_UNCOUNTED = 32
+MAX_UNCOUNTED = 2 * MAX_IN_FLIGHT
 """Padded ranges that may wait for the slowest shard before workers are held back."""
 SNAPSHOTS_KEPT = 2
 MAX_LOSSES = 5

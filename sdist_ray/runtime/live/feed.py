@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import os
 import queue
 import socket
@@ -27,11 +26,8 @@ from sdist_ray.video.source import Image
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-PASS_S = 0.01
-"""At least from one pass over all cameras, a frame of each, to the next, unless a camera gave one in both of
-the last two; an order is obeyed at once. Frames gather meanwhile: a pass asks every camera, and a frame among
-others takes less time than alone (see steps).
-"""
+WAIT_S = 0.01
+"""How long nothing is looked at when no camera had anything; an order is obeyed at once."""
 PAUSE_S = 5.0
 RETRY_S = 30.0
 """Between two tries at a camera that cannot be opened."""
@@ -236,27 +232,22 @@ class LiveFeed:
                 self._orders.get_nowait()[1].set_exception(FeedClosed())
 
     def _run(self) -> None:
-        next_s, before = -math.inf, set[str]()
+        worked = False
         while not self._ending:
-            self._obey(max(0.0, next_s - time.monotonic()))
-            next_s = time.monotonic() + PASS_S
-            came = set[str]()
+            self._obey(0.0 if worked else WAIT_S)
+            worked = False
             # Each has its turn, however many orders come meanwhile.
             under_way: list[tuple[Watched, Steps]] = []
             for name in list(self._cameras):
                 camera = self._cameras.get(name)
                 if camera is not None and not self._ending and (steps := self._step(camera)) is not None:
                     under_way.append((camera, steps))
-                    came.add(name)
+                    worked = True
                 if len(under_way) == TOGETHER or not self._orders.empty():
                     do_together(under_way, self._failed)
                     under_way = []
                     self._obey(0.0)
             do_together(under_way, self._failed)
-            if not came.isdisjoint(before):
-                # It has more than a pass takes, or has to catch up.
-                next_s = -math.inf
-            before = came
             if self._retry_s:
                 self._retry()
         for camera in self._cameras.values():
