@@ -32,9 +32,10 @@ from sdist_ray.coordinator.instructions import (
     SkipRange,
     TilePlan,
 )
-from sdist_ray.coordinator.live import JOINING_S, MOST_BEHIND, LiveCoordinator, Timing
+from sdist_ray.coordinator.live import MOST_BEHIND, LiveCoordinator, Timing
 from sdist_ray.coordinator.shards import MAX_UNCOUNTED, ShardFound
 from sdist_ray.coordinator.state import TakenOver
+from sdist_ray.coordinator.timing import JOINING_S
 
 TIMING = Timing()
 BEGIN_S = 1000.0

@@ -62,7 +62,7 @@ class World:
         self.tiles, self.closed, self.skipped = [], [], []
         self.published, self.unpadded = set(), None
         self.network, self.paused = ["c0", "c1", "c2"], set()
-        self.stopping, self.begun = False, True
+        self.stopping, self.begun, self.ended = False, True, False
         self.coordinator = LiveCoordinator(self.network, TIMING, shards, snapshot_ranges=every)
         self.do(self.coordinator.start(self.now_s))
         self.join()
@@ -96,6 +96,7 @@ class World:
                     self.tiles.append(instruction)
                     self.shards[shard].tiles[plan.tile] = plan
                 case CloseRange(index) | SkipRange(index):
+                    assert not self.ended, "a range is closed after the last one"
                     self.check_next(index)
                     (self.closed if isinstance(instruction, CloseRange) else self.skipped).append(index)
                     if isinstance(instruction, CloseRange):
@@ -103,7 +104,7 @@ class World:
                         self.unpadded = index
                 case FlushRanges():
                     follows.append(RangesPadded(() if self.unpadded is None else (self.unpadded,), last=True))
-                    self.unpadded = None
+                    self.unpadded, self.ended = None, True
                 case ApplyRange(shard, index, after):
                     assert index in self.published, "a range that was released is asked for"
                     self.queues[shard].append((index, after))
@@ -244,7 +245,7 @@ class World:
             found.append(ShardFound(shard.last, shard.levels) if mine <= shard.tiles.keys() else None)
         horizon = max(self.closed, default=TIMING.range_at(BEGIN_S) - 1)
         self.skipped = [index for index in self.skipped if index <= horizon]
-        taken = TakenOver(horizon, seats, tuple(self.tiles), tuple(found))
+        taken = TakenOver(horizon, seats, tuple(self.tiles), tuple(found), ended=self.ended)
         self.coordinator = LiveCoordinator(
             self.network, TIMING, len(self.shards), snapshot_ranges=self.every, taken=taken
         )

@@ -229,6 +229,20 @@ def test_whoever_takes_over_counts_what_was_seen_and_nothing_twice(live, tmp_pat
     assert world.pipeline.health.late == 0
 
 
+def test_whoever_takes_over_after_the_end_adds_nothing(live, tmp_path):
+    counting = networks.counting()
+    world = live(ROWS, CAMERAS, counting, tmp_path)
+    world.run(4.0)
+    world.stop()
+    ended = len(world.counted_rows().tick), networks.agreements(world)
+    assert ended[0]
+    world.kill_coordinator(2.0)
+    world.run(2.0)
+    world.stop()
+    assert (len(world.counted_rows().tick), networks.agreements(world)) == ended
+    check_counts(world, counting, tmp_path)
+
+
 def test_membership_changes_around_a_takeover(live, tmp_path):
     counting = networks.counting()
     world = live(ROWS, CAMERAS, counting, tmp_path, known=3)

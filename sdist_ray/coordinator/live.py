@@ -40,14 +40,12 @@ from sdist_ray.coordinator.instructions import (
 from sdist_ray.coordinator.ledger import ShardLedger
 from sdist_ray.coordinator.placement import Placement
 from sdist_ray.coordinator.state import TakenOver
+from sdist_ray.coordinator.timing import JOINING_S, within
 from sdist_ray.coordinator.timing import Timing as Timing
-from sdist_ray.coordinator.timing import within
 from sdist_ray.partition.partitioning import Partitioning
 
 MOST_BEHIND = 32
 """Ranges that are closed late, after a pause of the coordinator's own; those before them never are."""
-JOINING_S = 1.0
-"""Cameras that wait go to workers once none has joined for so long: the first is not given all of them."""
 
 
 class LiveCoordinator:
@@ -89,10 +87,8 @@ class LiveCoordinator:
         self._joined_s: float | None = None
         self._balanced_s: float | None = None
         self._stopping_s: float | None = None
-        self._flushing = False
-        self._flushed = False
-        self.finished = False
-        self.lost = 0
+        self._flushing = self._flushed = False
+        self.finished, self.lost = False, 0
 
     @property
     def restoring(self) -> bool:
@@ -171,19 +167,23 @@ class LiveCoordinator:
     def start(self, now_s: float, paused: Sequence[str] = ()) -> list[Instruction]:
         """Plan the tiles, and have every camera wait for a worker that reads it.
 
-        What workers that were taken over have is heard before any range is closed.
+        What workers that were taken over have is heard before any range is closed. Where the network had
+        ended, none is closed any more.
         """
-        self._now_s = now_s
+        self._now_s, self._paused = now_s, set(paused)
+        instructions: list[Instruction] = self._ledger.replayed() if self._taken is not None else []
+        seated = {seat.camera for seat in self._placement.seats()}
+        rest = [camera for camera in self._cameras if camera not in seated | self._paused]
+        if self._taken is not None and self._taken.ended:
+            self._stopping_s = now_s
+            self._placement.wait(rest)
+            return instructions + self._hear_all() + self._end_when_delivered()
         if self._horizon is None:
             # The range that is under way now is the first that can be whole, or nearly.
             self._horizon = self._timing.range_at(now_s) - 1
-        self._paused = set(paused)
-        instructions: list[Instruction] = self._ledger.replayed() if self._taken is not None else []
         if self._ledger.counts and not self._ledger.planned and self._cameras:
             instructions += self._ledger.plan_network(list(self._cameras))
             self._planned |= self._cameras
-        seated = {seat.camera for seat in self._placement.seats()}
-        rest = [camera for camera in self._cameras if camera not in seated | self._paused]
         return instructions + self._placement.place(rest) + self._hear_all()
 
     def handle(self, event: LiveEvent) -> list[Instruction]:
@@ -312,9 +312,7 @@ class LiveCoordinator:
 
     def _cameras_paused(self, cameras: Sequence[str], paused: bool) -> list[Instruction]:
         instructions: list[Instruction] = []
-        for camera in cameras:
-            if camera not in self._cameras:
-                continue
+        for camera in filter(self._cameras.__contains__, cameras):
             if paused and camera not in self._paused:
                 self._paused.add(camera)
                 instructions += self._placement.rest(camera)
@@ -340,6 +338,8 @@ class LiveCoordinator:
         if self._stopping_s is None or self._flushing or not self._hearing.complete(self._now_s):
             return []
         self._flushing = True
+        if self._taken is not None and self._taken.ended:
+            return [FlushRanges()]
         return [*self._close(self._timing.range_at(self._stopping_s)), FlushRanges()]
 
     def _finish_when_counted(self) -> list[Instruction]:

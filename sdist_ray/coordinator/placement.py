@@ -91,7 +91,11 @@ class Placement:
         """A worker is gone, and nobody is to open its cameras any more."""
         worker = self._workers.pop(number, None)
         self._forget_resting(number)
-        self._waiting |= dict.fromkeys(worker.seats if worker else ())
+        self.wait(worker.seats if worker else ())
+
+    def wait(self, cameras: Iterable[str]) -> None:
+        """Cameras that nobody reads stay unread, until they are placed."""
+        self._waiting |= dict.fromkeys(cameras)
 
     def place(self, cameras: Iterable[str]) -> list[Instruction]:
         """Cameras that nobody reads go where the load is least, the heaviest first."""

@@ -49,6 +49,7 @@ class TakenOver:
         tiles: all tiles, and who counts them.
         shards: every shard as it was found; None where it is gone.
         eras, due: see Plans.
+        ended: whether no range comes any more: the last ones were padded as if nothing followed them.
     """
 
     horizon: int | None
@@ -57,6 +58,7 @@ class TakenOver:
     shards: tuple[ShardFound | None, ...]
     eras: tuple[Era, ...] = ()
     due: Partitioning | None = None
+    ended: bool = False
 
     @property
     def plans(self) -> Plans:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+JOINING_S = 1.0
+"""Cameras that wait go to workers once none has joined for so long: the first is not given all of them."""
+
 
 @dataclass(frozen=True)
 class Timing:

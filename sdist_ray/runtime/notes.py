@@ -26,6 +26,7 @@ class NetworkNote:
         requests: how many requests were carried out.
         paused: cameras of a live network that are not read for now.
         eras, due: plans that held, and groups of one that waits for its turn; see Plans.
+        ended: whether a live network has all of its ranges: none was closed after this note.
     """
 
     cameras: tuple[str, ...]
@@ -38,6 +39,7 @@ class NetworkNote:
     paused: tuple[str, ...] = ()
     eras: tuple[Era, ...] = ()
     due: tuple[Group, ...] | None = None
+    ended: bool = False
 
     @property
     def partitioning(self) -> Partitioning | None:

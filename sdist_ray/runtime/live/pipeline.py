@@ -173,9 +173,8 @@ class LivePipeline:
                 self._vitals.lost(answer.worker)
             self._events.append(answer)
             return
-        worker, collected = answer.worker, answer.collected
+        worker, collected, now_s = answer.worker, answer.collected, self._wall_s()
         assert self._coordinator is not None
-        now_s = self._wall_s()
         self._intake.add(worker, collected.rows, now_s)
         self._vitals.heard(worker, collected, self._places, self._coordinator.reads(worker), now_s)
         self._events.append(WorkerAnswered(worker, collected.loads))
@@ -283,10 +282,10 @@ class LivePipeline:
             self._carry_out(coordinator.handle(event))
             self._write_note()
 
-    def _write_note(self) -> None:
+    def _write_note(self, ended: bool = False) -> None:
         assert self._coordinator is not None
-        paused = tuple(sorted(self._coordinator.paused))
-        self._note = replace(self._note, seats=tuple(self._coordinator.seats()), paused=paused)
+        seats, paused = tuple(self._coordinator.seats()), tuple(sorted(self._coordinator.paused))
+        self._note = replace(self._note, seats=seats, paused=paused, ended=ended or self._note.ended)
         self._journal.note(self._note)
         if self._tally is not None:
             self._tally.noted(self._note)
@@ -339,6 +338,8 @@ class LivePipeline:
                 rows, _ = self._collator.close(index)
                 self._vitals.skipped(index, len(rows.tick))
             case FlushRanges():
+                # What is padded as if nothing followed may be counted from now on: nothing may follow.
+                self._write_note(ended=True)
                 self._events.append(self._keeper.flush(self._note.cameras))
             case Rewind(shard) | GiveUp(reason=shard):
                 raise InputError(f"shard {shard}: what was counted is lost, and so is what it was counted of")

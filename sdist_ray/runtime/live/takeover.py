@@ -85,7 +85,9 @@ def look_around(
         if camera in wanted
     }
     mine = shards if counting else ()
-    taken = TakenOver(newest, tuple(seats.values()), note.tiles, mine, note.eras, note.partitioning)
+    taken = TakenOver(
+        newest, tuple(seats.values()), note.tiles, mine, note.eras, note.partitioning, note.ended
+    )
     return Beginning(note, cameras, workers, taken)
 
 
