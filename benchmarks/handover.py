@@ -14,6 +14,11 @@ one of the three is right when they appear. Beside it: the three likeliest at an
 leaving, and looked at until they come (``fixed``); camera to camera counts of the truth itself, the best
 that can be known without windows or times (``markov``); and a search of all cameras.
 
+With ``moving`` it is known of each target, beside the window, where its foot points were when it was seen
+last and up to a second before (with a detector's noise), and cameras are calibrated: see
+topology.handover.ahead. Told apart are those who stayed on the site and those who left it by a door and came
+back by any other, which nothing tells.
+
 Precision and recall of the search space: all cameras are looked at whose probability for the half second
 passes a threshold. Recall: handovers that are found. Precision: of the camera frames looked at until they
 appear, those that show them. Frames: of all camera frames until then, those looked at.
@@ -24,6 +29,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +38,12 @@ from matplotlib.figure import Figure
 
 from benchmarks.machine import machine
 from benchmarks.transit_runs import CLOCK, GRID, learner_of, learnt_links, overlapping, ranges_of
+from sdist_ray.distancing.ground import ground_view
 from sdist_ray.occupancy.sparse import SparseRange
 from sdist_ray.simulation.site import Site, SiteSpec, Walk, make_site, walk
 from sdist_ray.simulation.truth_handovers import TrueHandovers, true_handovers
 from sdist_ray.topology.graph import camera_edges
+from sdist_ray.topology.handover.ahead import Motion, ground_of
 from sdist_ray.topology.handover.build import Linked, Walked, build_handover
 from sdist_ray.topology.handover.exits import ExitTally
 from sdist_ray.topology.handover.model import Handover
@@ -45,6 +53,8 @@ from sdist_ray.topology.transit.model import Transits
 RESULTS = Path(__file__).parent / "results"
 PEOPLE_PER_CAMERA = 1.25
 TOP = 3
+LEAST_SEEN_S = 0.3
+"""How long a target must have been in view for it to be known how it moved."""
 THRESHOLDS = np.geomspace(1e-4, 0.9, 25)
 
 
@@ -80,11 +90,15 @@ def learnt(ranges: list[SparseRange], site: Site) -> tuple[Handover, dict[str, A
     transits = learner_of(ranges, links).learn(overlapping(edges))
     walking = time.process_time()
     handover = build_handover(site.camera_ids, GRID, linked_of(links), walked_of(transits), tally.counts())
+    handover = replace(handover, ground=ground_of([ground_view(camera) for camera in site.cameras]))
     return handover, {
         "links": len(links), "edges": len(edges), "transits": len(transits), "links_s": counting - start,
         "exits_s": counted - counting, "transits_s": walking - counted,
         "build_s": time.process_time() - walking,
     }  # fmt: skip
+
+
+Plan = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Search:
@@ -93,36 +107,72 @@ class Search:
     def __init__(self, handover: Handover) -> None:
         self.handover = handover
         self.bin_ticks = max(1, round(handover.ways.bin_s * CLOCK.fps))
-        self._known: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        self._known: dict[tuple[int, int], Plan] = {}
 
-    def plan(self, camera: int, window: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def plan(self, camera: int, window: int, motion: Motion | None = None) -> Plan:
         """Cameras (n,), chances by bin given that nothing was seen before (n, bins), and ever (n,)."""
+        if motion is not None:
+            return self._plan(camera, window, motion)
         if (camera, window) not in self._known:
-            found = self.handover.timeline(camera, window)
-            cameras, which = np.unique(found.camera, return_inverse=True)
-            density = np.zeros((len(cameras), found.density.shape[1]))
-            np.add.at(density, which, found.density)
-            later = np.zeros_like(density)
-            np.add.at(later, which, found.density * (found.kind != 0)[:, None])
-            gone = np.concatenate([[0.0], np.cumsum(later.sum(axis=0))[:-1]])
-            bins = np.arange(density.shape[1]) * self.handover.ways.bin_s
-            left = np.where(bins < self.handover.gap_s, 1.0, found.alone) - gone
-            self._known[camera, window] = (
-                cameras, density / np.maximum(left, 1e-9), density.sum(axis=1)
-            )  # fmt: skip
+            self._known[camera, window] = self._plan(camera, window, None)
         return self._known[camera, window]
 
+    def _plan(self, camera: int, window: int, motion: Motion | None) -> Plan:
+        found = self.handover.timeline(camera, window, motion)
+        cameras, which = np.unique(found.camera, return_inverse=True)
+        density = np.zeros((len(cameras), found.density.shape[1]))
+        np.add.at(density, which, found.density)
+        later = np.zeros_like(density)
+        np.add.at(later, which, found.density * (found.kind != 0)[:, None])
+        gone = np.concatenate([[0.0], np.cumsum(later.sum(axis=0))[:-1]])
+        bins = np.arange(density.shape[1]) * self.handover.ways.bin_s
+        left = np.where(bins < self.handover.gap_s, 1.0, found.alone) - gone
+        return cameras, density / np.maximum(left, 1e-9), density.sum(axis=1)
 
-def judged(search: Search, truth: TrueHandovers, chosen: np.ndarray, cameras: int) -> dict[str, Any]:
-    """How a search does on true handovers; sums that seeds can be added up by."""
+
+def motions(site: Site, people: Walk, truth: TrueHandovers, chosen: np.ndarray) -> list[Motion | None]:
+    """How targets moved, as a detector sees it: from the first foot point of the last second to the last."""
+    rng = np.random.default_rng([site.spec.seed, 77])
+    found: list[Motion | None] = []
+    for k in chosen.tolist():
+        camera, tick = site.cameras[truth.camera[k]], int(truth.tick[k])
+        steps = np.arange(max(tick - round(CLOCK.fps), 0), tick + 1)
+        pixels = camera.to_image(people.positions[steps, truth.person[k]].astype(np.float64))
+        pixels += rng.normal(0.0, site.spec.foot_noise_px, pixels.shape)
+        size = np.array(camera.image_size)
+        in_view = ((pixels >= 0) & (pixels <= size)).all(axis=1)
+        first = int(in_view.argmax())
+        seconds = (len(steps) - 1 - first) / CLOCK.fps
+        if not in_view[first] or seconds < LEAST_SEEN_S:
+            found.append(None)
+            continue
+        (x0, y0), (x, y) = camera.to_ground(pixels[[first, -1]]).tolist()
+        known = bool(np.isfinite([x0, y0, x, y]).all())
+        found.append(Motion(x, y, (x - x0) / seconds, (y - y0) / seconds) if known else None)
+    return found
+
+
+def judged(
+    search: Search, truth: TrueHandovers, chosen: np.ndarray, cameras: int, moving: list[Motion | None],
+    stayed: np.ndarray,
+) -> dict[str, Any]:  # fmt: skip
+    """How a search does on true handovers; sums that seeds can be added up by.
+
+    Args:
+        search: what is looked at.
+        truth, chosen: the handovers, and which of them.
+        cameras: of the network.
+        moving: of each that is chosen, how it moved; None: not known.
+        stayed: bool, of each, whether it was on the site all the while.
+    """
     names = ("found", "fixed", "frames", "all_frames", "seen_frames")
     total = dict.fromkeys(names, 0.0)
-    by_kind = {"now": [0, 0, 0], "later": [0, 0, 0]}
+    by_kind = {"now": [0, 0, 0], "later": [0, 0, 0], "later_on_site": [0, 0, 0]}
     found_at = np.zeros(len(THRESHOLDS))
     looked_at, shown_at = np.zeros(len(THRESHOLDS)), np.zeros(len(THRESHOLDS))
-    for k in chosen.tolist():
+    for k, motion, there in zip(chosen.tolist(), moving, stayed.tolist(), strict=True):
         right = truth.next_camera[truth.start[k] : truth.start[k + 1]]
-        numbers, chance, ever = search.plan(int(truth.camera[k]), int(truth.window[k]))
+        numbers, chance, ever = search.plan(int(truth.camera[k]), int(truth.window[k]), motion)
         lag = int(truth.lag[k])
         last = min((lag - 1) // search.bin_ticks, chance.shape[1] - 1)
         # Ticks of each bin that pass until they appear.
@@ -136,10 +186,8 @@ def judged(search: Search, truth: TrueHandovers, chosen: np.ndarray, cameras: in
         total["frames"] += len(order) * lag
         total["all_frames"] += cameras * lag
         total["seen_frames"] += len(right)
-        counted = by_kind["now" if lag == 1 else "later"]
-        counted[0] += 1
-        counted[1] += hit
-        counted[2] += fixed
+        for kind in ["now"] if lag == 1 else ["later", *(["later_on_site"] if there else [])]:
+            by_kind[kind] = [n + more for n, more in zip(by_kind[kind], (1, hit, fixed), strict=True)]
         of_right = np.isin(numbers, right)
         best = chance[of_right, last].max(initial=0.0)
         found_at += best >= THRESHOLDS
@@ -202,33 +250,60 @@ def measure(cameras: int, minutes: float, test_minutes: float, seed: int) -> dic
             for name in ("next_camera", "next_window")
         ),
     )
+    unknown: list[Motion | None] = [None] * len(chosen)
+    stayed = np.array([on_site(people, truth, k) for k in chosen.tolist()], dtype=np.bool_)
+    moving = motions(site, people, truth, chosen)
+    start = time.perf_counter()
+    some = [k for k in range(min(len(chosen), 200)) if moving[k] is not None]
+    for k in some:
+        handover.candidates(
+            site.camera_ids[truth.camera[chosen[k]]], int(truth.window[chosen[k]]), most=10, motion=moving[k]
+        )
+    moving_ms = (time.perf_counter() - start) / max(len(some), 1) * 1000
     return {
         "seed": seed, "cameras": cameras, "minutes": minutes, "people": people.people,
-        **judged(search, truth, chosen, cameras), "markov": markov(known, truth, chosen, cameras),
-        "answer_ms": answer_ms, **cost,
+        **judged(search, truth, chosen, cameras, unknown, stayed),
+        "moving": judged(search, truth, chosen, cameras, moving, stayed),
+        "motion_known": sum(motion is not None for motion in moving) / max(len(moving), 1),
+        "markov": markov(known, truth, chosen, cameras),
+        "answer_ms": answer_ms, "moving_answer_ms": moving_ms, **cost,
     }  # fmt: skip
+
+
+def on_site(people: Walk, truth: TrueHandovers, k: int) -> bool:
+    """Whether a target was on the site from when it was lost until it was seen again."""
+    since = int(truth.tick[k])
+    there = people.positions[since : since + int(truth.lag[k]), truth.person[k], 0]
+    return not bool(np.isnan(there).any())
 
 
 def summed(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """All seeds together."""
-    total = {name: sum(run[name] for run in runs) for name in
-             ("handovers", "found", "fixed", "markov", "frames", "all_frames", "seen_frames")}  # fmt: skip
-    kinds = {kind: np.sum([run["kinds"][kind] for run in runs], axis=0).tolist() for kind in ("now", "later")}
+    total = _summed(runs)
+    total["markov_top3"] = sum(run["markov"] for run in runs) / max(total["handovers"], 1)
+    total["moving"] = _summed([run["moving"] for run in runs])
+    return total
+
+
+def _summed(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    names = ("handovers", "found", "fixed", "frames", "all_frames", "seen_frames")
+    total = {name: sum(run[name] for run in runs) for name in names}
+    kinds = {kind: np.sum([run["kinds"][kind] for run in runs], axis=0).tolist() for kind in runs[0]["kinds"]}
     count, every = max(total["handovers"], 1), max(total["all_frames"], 1)
     found, looked, shown = (
         np.sum([run[name] for run in runs], axis=0) for name in ("found_at", "looked_at", "shown_at")
     )
+    on_site = [n + more for n, more in zip(kinds["now"], kinds["later_on_site"], strict=True)]
     return {
         "handovers": total["handovers"],
         "top3": total["found"] / count,
         "frames": total["frames"] / every,
         "fixed_top3": total["fixed"] / count,
-        "markov_top3": total["markov"] / count,
         "all_cameras_precision": total["seen_frames"] / every,
-        "now": {"handovers": kinds["now"][0], "top3": kinds["now"][1] / max(kinds["now"][0], 1),
-                "fixed_top3": kinds["now"][2] / max(kinds["now"][0], 1)},
-        "later": {"handovers": kinds["later"][0], "top3": kinds["later"][1] / max(kinds["later"][0], 1),
-                  "fixed_top3": kinds["later"][2] / max(kinds["later"][0], 1)},
+        **{
+            kind: {"handovers": many, "top3": hit / max(many, 1), "fixed_top3": fixed / max(many, 1)}
+            for kind, (many, hit, fixed) in {**kinds, "on_site": on_site}.items()
+        },
         "curve": [
             {"threshold": float(t), "recall": float(f / count), "frames": float(n / every),
              "precision": float(s / n) if n else None}
@@ -245,6 +320,12 @@ def draw(total: dict[str, Any], path: Path) -> None:
     recall = [100 * point["recall"] for point in curve]
     left.semilogx([100 * point["frames"] for point in curve], recall, ".-", color="#1f77b4",
                   label="all above a probability")  # fmt: skip
+    moving = total["moving"]
+    left.semilogx([100 * point["frames"] for point in moving["curve"]],
+                  [100 * point["recall"] for point in moving["curve"]], ".-", color="#2ca02c",
+                  label="the same, its motion known")  # fmt: skip
+    left.plot(100 * moving["frames"], 100 * moving["top3"], "D", color="#2ca02c",
+              label="the three likeliest, motion known")  # fmt: skip
     frames = 100 * total["frames"]
     left.plot(frames, 100 * total["top3"], "o", color="#d62728", label="the three likeliest by now")
     left.plot(frames, 100 * total["fixed_top3"], "s", color="#9467bd", label="three, chosen when it left")
@@ -257,6 +338,9 @@ def draw(total: dict[str, Any], path: Path) -> None:
     known = [point for point in curve if point["precision"] is not None]
     right.plot([100 * p["precision"] for p in known], [100 * p["recall"] for p in known], ".-",
                color="#1f77b4")  # fmt: skip
+    known = [point for point in moving["curve"] if point["precision"] is not None]
+    right.plot([100 * p["precision"] for p in known], [100 * p["recall"] for p in known], ".-",
+               color="#2ca02c")  # fmt: skip
     right.plot(100 * total["all_cameras_precision"], 100, "*", color="black")
     right.set_xlabel("precision of the search space, %")
     for axes in (left, right):
@@ -279,19 +363,22 @@ def main() -> None:
     runs = []
     for seed in arguments.seeds:
         runs.append(measure(arguments.cameras, arguments.minutes, arguments.test_minutes, seed))
-        one = {name: value for name, value in summed(runs[-1:]).items() if name != "curve"}
-        print(json.dumps({"seed": seed, **one}), flush=True)
+        one = summed(runs[-1:])
+        one["moving"] = one["moving"]["top3"], one["moving"]["on_site"]["top3"]
+        print(json.dumps({"seed": seed, **{n: v for n, v in one.items() if n != "curve"}}), flush=True)
     total = summed(runs)
     result = {
         "machine": machine(), "cameras": arguments.cameras, "minutes": arguments.minutes,
         "test_minutes": arguments.test_minutes, "seeds": arguments.seeds, **total,
-        "answer_ms": float(np.median([run["answer_ms"] for run in runs])), "runs": runs,
+        "answer_ms": float(np.median([run["answer_ms"] for run in runs])),
+        "moving_answer_ms": float(np.median([run["moving_answer_ms"] for run in runs])), "runs": runs,
     }  # fmt: skip
     arguments.output.mkdir(parents=True, exist_ok=True)
     (arguments.output / "handover.json").write_text(json.dumps(result, indent=1) + "\n")
     draw(total, arguments.output / "handover.png")
     names = ("cameras", "handovers", "top3", "frames", "fixed_top3", "markov_top3", "answer_ms")
-    print(json.dumps({name: result[name] for name in names}))
+    moved = {f"moving_{name}": total["moving"][name] for name in ("top3", "frames", "on_site")}
+    print(json.dumps({name: result[name] for name in names} | moved))
 
 
 if __name__ == "__main__":

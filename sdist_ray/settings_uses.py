@@ -19,6 +19,9 @@ class HandoverJob:
         after_s: seconds since then in which no camera has seen it.
         within_s: seconds from then on that probabilities are of; None: any time.
         most: cameras that are listed, for each camera that was left.
+        cameras: cameras.yaml with calibrations onto one ground; needed for ``foot``.
+        foot: where it stood when it was seen last, x and y as fractions of the image; None: not known.
+        before: where it stood a second before that.
         json: print JSON rather than a table.
     """
 
@@ -28,6 +31,9 @@ class HandoverJob:
     after_s: float = 0.0
     within_s: float | None = None
     most: int = 10
+    cameras: str | None = None
+    foot: list[float] | None = None
+    before: list[float] | None = None
     json: bool = False
 
     def check(self) -> None:
@@ -40,6 +46,15 @@ class HandoverJob:
         if self.within_s is not None:
             require("within_s", self.within_s, 0 < self.within_s <= 86400, "above 0, to 86400 s, or null")
         require("most", self.most, 1 <= self.most <= 1000, "1 to 1000")
+        for name in ("foot", "before"):
+            place = getattr(self, name)
+            if place is not None:
+                inside = len(place) == 2 and all(0 <= part <= 1 for part in place)
+                require(name, place, inside, "x and y, each 0 to 1 of the image, as in [0.4,0.9]")
+        if (self.foot is None) != (self.before is None):
+            raise InputError("foot and before go together: where it stood last, and a second before that")
+        if self.foot is not None and (self.camera is None or self.cameras is None):
+            raise InputError("foot needs camera=ID, whose image it is in, and cameras=cameras.yaml")
 
 
 @dataclass

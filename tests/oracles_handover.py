@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from sdist_ray.topology.handover.ahead import STANDING_M_S, USUAL_M_S, Ground, Motion, _ways_on
 from tests.oracles_transit import entries_and_exits
 
 
@@ -65,3 +66,37 @@ def handovers(seen: np.ndarray, gap: int, longest: int) -> list[tuple[int, int, 
                         found.append((person, tick, camera, lag, frozenset(following.tolist())))
                         break
     return found
+
+
+def inside(polygon: np.ndarray, x: float, y: float) -> bool:
+    """Whether a ray from a place along x crosses a polygon's border an odd number of times."""
+    crossings = 0
+    for k in range(len(polygon)):
+        (ax, ay), (bx, by) = polygon[k], polygon[(k + 1) % len(polygon)]
+        if (ay > y) != (by > y) and x < ax + (y - ay) / (by - ay) * (bx - ax):
+            crossings += 1
+    return len(polygon) >= 3 and crossings % 2 == 1
+
+
+def first_sights(
+    ground: Ground, motion: Motion, own: int, until_s: float, gap_s: float, step_s: float
+) -> tuple[Counter, float]:
+    """On how many paths each camera is the first to see them, or among the first; and how many are alone."""
+    walking, standing = _ways_on()
+    velocity = complex(motion.x_m_s, motion.y_m_s)
+    ways = standing * USUAL_M_S if abs(velocity) < STANDING_M_S else walking * velocity
+    total: Counter = Counter()
+    alone = 0
+    for path in range(ways.shape[1]):
+        soon = False
+        for step in range(ways.shape[0]):
+            place = complex(motion.x_m, motion.y_m) + ways[step, path]
+            members = set(ground.members[int(ground.sets_at(np.array([place]))[0])])
+            early = step < round(gap_s / step_s)
+            if members - ({own} if early else set()):
+                soon = early
+                if (step + 0.5) * step_s < until_s:
+                    total.update(members - ({own} if early else set()))
+                break
+        alone += not soon
+    return total, alone / ways.shape[1]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sdist_ray.cameras.described import read_cameras
 from sdist_ray.cli import main
 from sdist_ray.jobs.simulate import write_observed, write_site
 from sdist_ray.occupancy.grid import Grid
@@ -180,10 +181,33 @@ def test_handover_of_a_run_knows_twins_and_the_way_over(site_run, capsys):
     assert "cam05" in lists["cam00"]["conflict"]
 
 
+def test_handover_of_who_walks_to_another_hall(site_run, capsys):
+    folder, run = site_run
+    asked = [f"cameras={folder}/cameras.yaml", f"run={run}", "json=true", "camera=cam03", "most=100"]
+    camera = {known.id: known.calibration for known in read_cameras(folder / "cameras.yaml")}["cam03"]
+    foot = camera.to_ground(np.array([[0.9, 0.15]]) * camera.image_size)[0]
+    there = []
+    # The other hall is to the east; the window is the same.
+    for east in (2.4, -2.4):
+        places = np.array([foot - [east, 0.0], foot])
+        before, last = (camera.to_image(places) / camera.image_size).round(4).tolist()
+        assert main(["handover", *asked, "window=10", f"foot={last}", f"before={before}"]) == 0
+        candidates = json.loads(capsys.readouterr().out)["cameras"][0]["candidates"]
+        there.append(sum(c["probability"] for c in candidates if c["camera"] > "cam03"))
+    assert there[0] > 2 * there[1]
+    assert main(["handover", *asked, "foot=[0.98,0.6]", "before=[0.8,0.6]"]) == 0
+    assert json.loads(capsys.readouterr().out)["window"] == 71, "the last of the sixth row"
+
+
 @pytest.mark.parametrize(
     ("command", "arguments", "said"),
     [
         ("handover", [], "handover needs run=DIR"),
+        ("handover", ["run={run}", "foot=[0.5,0.5]"], "foot and before go together"),
+        ("handover", ["run={run}", "foot=[0.5,0.5]", "before=[0.5,0.4]"], "foot needs camera=ID"),
+        ("handover", ["run={run}", "foot=[0.5,1.5]", "before=[0.5,0.4]"], "each 0 to 1"),
+        ("handover", ["run={run}", "foot=[0.5]", "before=[0.5,0.4]"], "each 0 to 1"),
+        ("handover", ["run={run}", "cameras={run}/none.yaml"], "none.yaml"),
         ("handover", ["run={run}", "camera=nobody"], "nobody"),
         ("handover", ["run={run}", "camera=C01", "window=999"], "windows 0 to 107"),
         ("handover", ["run={run}", "window=3"], "camera=ID"),

@@ -19,6 +19,7 @@ from sdist_ray.jobs.follow_target import Target
 from sdist_ray.jobs.track_tables import STAYS_SCHEMA, TRACKS_SCHEMA
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.runtime.watched import PEOPLE_SCHEMA
+from sdist_ray.topology.handover.ahead import ground_of
 from sdist_ray.topology.handover.build import Linked, build_handover, no_walks
 from tests.distancing_runs import frames_of, write_clip
 
@@ -200,12 +201,20 @@ def test_while_they_are_out_of_sight_it_says_where_they_may_come_next():
     worth, box = np.zeros((50, 3)), np.full((50, 3, 4), np.nan)
     worth[:10, 0], box[:10, 0] = 0.8, (150, 100, 20, 60)
     target = Target(1, np.arange(50), worth, box, worth > 0, np.full((50, 2), np.nan))
-    expected = Expected(handover, ("east", "west", "yard"), dict.fromkeys(CAMERAS, SIZE))
+    expected = Expected(handover, ("east", "west", "yard"), dict.fromkeys(CAMERAS, SIZE), 10.0)
     assert expected.notes(target, 5, 0.0) == ()
     first, *lines = expected.notes(target, 40, 3.0)
     assert first == "may come next:"
     assert lines[0].startswith("yard: ")
-    assert Expected(None, ("east",), {}).notes(target, 40, 3.0) == ()
+    assert Expected(None, ("east",), {}, 10.0).notes(target, 40, 3.0) == ()
+    # Where the ground is known it is by the way they went: to the west, which nobody has been seen to take.
+    square = np.array([[0.0, 0.0], [4.0, 0.0], [4.0, 4.0], [0.0, 4.0]])
+    views = {"east": square + np.array([10, 0]), "west": square, "yard": square + np.array([10, 20])}
+    ground = np.full((50, 2), np.nan)
+    ground[:10] = np.column_stack([10.9 - 0.1 * np.arange(10), np.full(10, 2.0)])
+    going = replace(handover, ground=ground_of(list(views.values())))
+    expected = Expected(going, ("east", "west", "yard"), dict.fromkeys(CAMERAS, SIZE), 10.0)
+    assert expected.notes(replace(target, ground=ground), 40, 3.0)[1].startswith("west: ")
 
 
 @pytest.mark.parametrize(

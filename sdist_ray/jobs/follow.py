@@ -23,6 +23,7 @@ from sdist_ray.report.handover_run import read_handover
 from sdist_ray.report.network_map import TRAIL_S, NetworkMap, schematic
 from sdist_ray.report.virtual_camera import Moment, VirtualCamera
 from sdist_ray.settings_tracking import FollowJob
+from sdist_ray.topology.handover.ahead import Motion
 from sdist_ray.topology.handover.model import Handover
 from sdist_ray.tracking.follow import CutSettings, Shot, choose_views, shots_of
 from sdist_ray.video.files import open_source
@@ -30,6 +31,8 @@ from sdist_ray.video.writer import VideoWriter
 
 MOST_EXPECTED, LEAST_EXPECTED = 3, 0.02
 """Cameras that are named where somebody may come next, and how likely they must be."""
+LEAST_SEEN_S = 0.3
+"""How long they must have been seen for it to be known where they were going."""
 RETURN_S = 1.0
 """So long before somebody is seen again the picture goes on, where it was left out."""
 MOST_READERS = 32
@@ -43,11 +46,13 @@ class Expected:
         handover: None where no topology is known.
         names: of the cameras.
         sizes: (width, height) of their images, pixels.
+        fps: instants a second.
     """
 
     handover: Handover | None
     names: tuple[str, ...]
     sizes: Mapping[str, tuple[int, int]]
+    fps: float
 
     @classmethod
     def of(cls, settings: FollowJob, tracked: TrackedRun, sizes: Mapping[str, tuple[int, int]]) -> Expected:
@@ -56,15 +61,16 @@ class Expected:
         Raises:
             InputError: the one that they name cannot be read.
         """
+        views = dict(zip(tracked.cameras, tracked.views, strict=True))
+        handover = None
         if settings.topology is not None:
-            return cls(read_handover(Path(settings.topology)), tracked.cameras, sizes)
-        if tracked.topology is None:
-            return cls(None, tracked.cameras, sizes)
-        try:
-            return cls(read_handover(tracked.topology), tracked.cameras, sizes)
-        except InputError as error:
-            say(f"where somebody may come next is not told: {error}")
-            return cls(None, tracked.cameras, sizes)
+            handover = read_handover(Path(settings.topology), views=views)
+        elif tracked.topology is not None:
+            try:
+                handover = read_handover(tracked.topology, views=views)
+            except InputError as error:
+                say(f"where somebody may come next is not told: {error}")
+        return cls(handover, tracked.cameras, sizes, tracked.fps)
 
     def notes(self, target: Target, at: int, unseen_s: float) -> tuple[str, ...]:
         """Lines for the panel."""
@@ -81,7 +87,9 @@ class Expected:
         width, height = self.sizes[name]
         foot = np.clip([(box[0] + box[2] / 2) / width, (box[1] + box[3]) / height], 0.0, 1.0)
         window = self.handover.grid.window_of(foot[:1].astype(np.float32), foot[1:].astype(np.float32))
-        found = self.handover.candidates(name, int(window[0]), after_s=unseen_s, most=MOST_EXPECTED)
+        found = self.handover.candidates(
+            name, int(window[0]), unseen_s, most=MOST_EXPECTED, motion=self._motion(target, last)
+        )
         lines = [
             f"{one.camera}: {100 * one.probability:.0f} %, in {max(one.from_s - unseen_s, 0):.0f} to "
             f"{max(one.until_s - unseen_s, 0):.0f} s"
@@ -89,6 +97,18 @@ class Expected:
             if one.probability >= LEAST_EXPECTED
         ]
         return ("may come next:", *lines) if lines else ()
+
+    def _motion(self, target: Target, last: int) -> Motion | None:
+        """How they moved in the last second in which they were seen, where that is known."""
+        since = max(last - round(self.fps), 0)
+        known = since + np.flatnonzero(np.isfinite(target.ground[since : last + 1]).all(axis=1))
+        if not len(known) or known[-1] != last:
+            return None
+        seconds = (last - known[0]) / self.fps
+        if seconds < LEAST_SEEN_S:
+            return None
+        moved = (target.ground[last] - target.ground[known[0]]) / seconds
+        return Motion(*target.ground[last].tolist(), *moved.tolist())
 
 
 @dataclass(frozen=True)

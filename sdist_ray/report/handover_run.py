@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from sdist_ray.report.run_folder import (
     read_run,
     window_numbers,
 )
+from sdist_ray.topology.handover.ahead import ground_of
 from sdist_ray.topology.handover.build import Linked, Walked, build_handover, no_walks
 from sdist_ray.topology.handover.exits import ExitCounts
 from sdist_ray.topology.handover.model import Handover
@@ -31,7 +33,9 @@ ZONES = ("camera_from", "windows_from", "camera_to", "windows_to", "exits", "tra
 EXITS = ("camera", "window", "exits", "gone", "entries", "came", "holders", "asked", "held", "gap_s")
 
 
-def read_handover(folder: Path, run: Run | None = None) -> Handover:
+def read_handover(
+    folder: Path, run: Run | None = None, views: Mapping[str, Floats] | None = None
+) -> Handover:
     """Where targets that leave are seen next, by what a run has learnt.
 
     links.parquet is enough; transits, transit_zones, exits and successions.parquet, which a run leaves where
@@ -40,14 +44,16 @@ def read_handover(folder: Path, run: Run | None = None) -> Handover:
     Args:
         folder: of a topology run, or of a publication of a live one.
         run: what ``read_run`` found there, where it has been read already.
+        views: what cameras see of one ground, by id: corners float64 (k, 2), metres. It is then known where a
+            target that moves is going.
 
     Raises:
-        InputError: it is not such a folder, or a file in it is damaged.
+        InputError: it is not such a folder, a file in it is damaged, or the ground is too large.
     """
     run = read_run(folder) if run is None else run
     place = {camera.id: number for number, camera in enumerate(run.cameras)}
     transits = _walked(folder, place, run.grid)
-    return build_handover(
+    handover = build_handover(
         [camera.id for camera in run.cameras],
         run.grid,
         _linked(folder, place, run.grid),
@@ -55,6 +61,9 @@ def read_handover(folder: Path, run: Run | None = None) -> Handover:
         _counts(folder, place, run.grid),
         run.occupied,
     )
+    if views is None:
+        return handover
+    return replace(handover, ground=ground_of([views.get(c, np.empty((0, 2))) for c in handover.cameras]))
 
 
 def _linked(folder: Path, place: Mapping[str, int], grid: Grid) -> Linked:

@@ -34,7 +34,7 @@ class NextSight(BaseModel):
     """A camera that may see it next. Times are seconds after it was lost, 5th, 50th and 95th percentile."""
 
     camera: str
-    kind: Literal["overlap", "transit", "return", "guess"]
+    kind: Literal["overlap", "transit", "return", "guess", "ahead"]
     probability: float = Field(ge=0, le=1, description="Overlaps may sum above 1: several see it at once")
     from_s: float
     median_s: float

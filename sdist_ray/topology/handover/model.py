@@ -5,7 +5,8 @@ Kinds of places, each with what is known of it:
 - *overlap*: a camera whose windows are linked with the one that was left sees the target now;
 - *transit*: the target is in nobody's view, and people who leave there walk to that camera;
 - *return*: likewise, and they come back to the camera that they left;
-- *guess*: neither is known; cameras near in the graph of cameras, and busy ones, are more likely than others.
+- *guess*: neither is known; cameras near in the graph of cameras, and busy ones, are more likely than others;
+- *ahead*: nothing is known but where the target was lost and how it moved, and what ground cameras see.
 
 Probabilities are of "this camera sees the target next". Cameras whose views overlap may do so at the same
 time, so the overlaps' may sum to more than 1; all others sum to at most the share that no camera holds.
@@ -21,6 +22,7 @@ import numpy as np
 
 from sdist_ray.errors import InputError
 from sdist_ray.occupancy.grid import Grid
+from sdist_ray.topology.handover.ahead import Ground, Motion, arrivals, with_arrivals
 from sdist_ray.topology.handover.parts import (
     KINDS,
     Candidate,
@@ -63,6 +65,7 @@ class Handover:
         near: of every camera, cameras near in the graph, with weights that sum to 1.
         usual: float64 (bins,), how long transits take in general, sums to 1; of the ways' bins.
         gap_s: how long after an exit another camera's sight of somebody counts as overlap, seconds.
+        ground: what the cameras see of one ground; None where that is not known.
     """
 
     cameras: tuple[str, ...]
@@ -77,6 +80,7 @@ class Handover:
     near: Rows
     usual: Floats
     gap_s: float
+    ground: Ground | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_number", {camera: k for k, camera in enumerate(self.cameras)})
@@ -100,6 +104,7 @@ class Handover:
         after_s: float = 0.0,
         within_s: float | None = None,
         most: int | None = None,
+        motion: Motion | None = None,
     ) -> list[Candidate]:
         """Where a target that left a camera's view may be seen next, likeliest first.
 
@@ -111,9 +116,10 @@ class Handover:
             within_s: seconds from then on that are of interest: probabilities are of being seen in them, so
                 that the first few candidates are the cameras to look at now; None: at any time.
             most: candidates, at most.
+            motion: where it was lost and how it moved; None: not known.
 
         Raises:
-            InputError: no such camera or window, or a time below 0.
+            InputError: no such camera or window, a time below 0, or a motion where no ground is known.
         """
         own = self.number(camera)
         if window is not None and not 0 <= window < self.grid.windows:
@@ -121,7 +127,7 @@ class Handover:
         for name, value in (("after_s", after_s), ("within_s", 0.0 if within_s is None else within_s)):
             if not 0 <= value < np.inf:
                 raise InputError(f"{name} {value}: seconds, 0 or more")
-        found = self.timeline(own, window)
+        found = self.timeline(own, window, motion)
         before = self._share_of_bins(0.0, after_s)
         until = self._share_of_bins(0.0, np.inf if within_s is None else after_s + within_s)
         # Overlaps see it at once, or it is among those that no camera sees at once.
@@ -144,13 +150,28 @@ class Handover:
             )
         return candidates
 
-    def timeline(self, camera: int, window: int | None = None) -> Timeline:
+    def timeline(self, camera: int, window: int | None = None, motion: Motion | None = None) -> Timeline:
         """What is known of a target that left, by camera and time; cameras are numbers here.
 
         Args:
             camera: the number of the camera that saw it last.
             window: the window in which it was seen last; None: not known.
+            motion: where it was lost and how it moved; None: not known.
+
+        Raises:
+            InputError: a motion, and it is not known what ground the cameras see.
         """
+        found = self._learnt(camera, window)
+        if motion is None:
+            return found
+        if self.ground is None:
+            raise InputError("a motion is on the ground, and no camera's is known: calibrate them")
+        bin_s, gap_s = self.ways.bin_s, self.gap_s
+        then = arrivals(self.ground, camera, motion, len(self.usual), bin_s, gap_s)
+        return with_arrivals(found, then, camera, bin_s, gap_s)
+
+    def _learnt(self, camera: int, window: int | None) -> Timeline:
+        """What is known of all who left there."""
         own, windows, bins = camera, self.grid.windows, len(self.usual)
         place = len(self.cameras) * windows + own if window is None else own * windows + window
         holder, share = self.overlap.at(place)

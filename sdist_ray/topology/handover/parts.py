@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Kind = Literal["overlap", "transit", "return", "guess"]
-KINDS: tuple[Kind, ...] = ("overlap", "transit", "return", "guess")
+Kind = Literal["overlap", "transit", "return", "guess", "ahead"]
+KINDS: tuple[Kind, ...] = ("overlap", "transit", "return", "guess", "ahead")
 
 WINDOWS_SHARE = 0.95
 """Windows of a candidate are listed, likeliest first, until they hold this much."""
@@ -102,7 +102,8 @@ class Timeline:
     """Where and when a target that left may be seen next; one row per camera and kind.
 
     Attributes:
-        camera: int64 (rows,), numbers of cameras: overlaps first, then transits and returns, then guesses.
+        camera: int64 (rows,), numbers of cameras: overlaps first, then transits and returns, then guesses
+            and what lies ahead.
         kind: int64 (rows,), of KINDS.
         density: float64 (rows, bins), the probability by the time that it takes.
         alone: the probability that no camera sees the target at once.
