@@ -107,6 +107,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         clips, recordings = [], []
+        print(f"making {SAMPLE_CAMERAS} clips and a recording of {arguments.cameras} cameras", flush=True)
         for length in DETECTION_S:
             (folder / f"{length:g}").mkdir()
             clips.append(write_clips(arguments.source, length, fps, folder / f"{length:g}"))
@@ -114,7 +115,7 @@ def main() -> None:
             recordings.append(folder / f"{length:g}.arrow")
             write_occupancy(arguments.cameras, length, fps, recordings[-1])
         detection, exclusion = [], []
-        for _ in range(arguments.rounds):
+        for number in range(arguments.rounds):
             took = [
                 run(
                     "record",
@@ -136,6 +137,9 @@ def main() -> None:
                 for path in recordings
             ]
             exclusion.append((took[1] - took[0]) / (EXCLUSION_S[1] - EXCLUSION_S[0]))
+            detected, excluded = fps / detection[-1], fps / exclusion[-1]
+            said = f"detection {detected:.0f} frames/s, exclusion {excluded:.0f} FPS per camera"
+            print(f"round {number + 1} of {arguments.rounds}: {said}", flush=True)
     detection_hours = statistics.median(detection) * arguments.cameras * seconds / 3600
     exclusion_hours = statistics.median(exclusion) * seconds / 3600
     result |= {
