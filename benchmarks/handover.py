@@ -122,9 +122,7 @@ class Search:
         cameras, which = np.unique(found.camera, return_inverse=True)
         density = np.zeros((len(cameras), found.density.shape[1]))
         np.add.at(density, which, found.density)
-        later = np.zeros_like(density)
-        np.add.at(later, which, found.density * (found.kind != 0)[:, None])
-        gone = np.concatenate([[0.0], np.cumsum(later.sum(axis=0))[:-1]])
+        gone = np.concatenate([[0.0], np.cumsum(found.someone)[:-1]])
         bins = np.arange(density.shape[1]) * self.handover.ways.bin_s
         left = np.where(bins < self.handover.gap_s, 1.0, found.alone) - gone
         return cameras, density / np.maximum(left, 1e-9), density.sum(axis=1)

@@ -1,6 +1,5 @@
 """A small rendered site that several tests read, and where the data sets are."""
 
-import functools
 import os
 import tempfile
 from pathlib import Path
@@ -28,12 +27,8 @@ LONG = ("test_faults_ray.py", "test_cluster.py", "test_distancing_ray.py", "test
 os.environ.setdefault("RAY_worker_niceness", "0")
 
 
-STANDING_BACK = 5
-"""How much nicer processes are that run nothing in real time, while another one does."""
-
-
 class ByFile(LoadScopeScheduling):
-    """Gives each process whole files, and one of them all that runs in real time."""
+    """Gives each of two processes whole files, and one of them all that runs in real time."""
 
     def _split_scope(self, nodeid):
         file = nodeid.partition("::")[0]
@@ -42,18 +37,6 @@ class ByFile(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config, log):
     return ByFile(config, log)
-
-
-def pytest_runtest_setup(item):
-    """Whoever watches cameras has a processor when it needs one; the others wait most of the time for Ray."""
-    if "PYTEST_XDIST_WORKER" in os.environ and item.path.name not in REAL_TIME:
-        stand_back()
-
-
-@functools.cache
-def stand_back():
-    """Once, for good: nobody but root may take it back."""
-    os.nice(STANDING_BACK)
 
 
 def pytest_collection_modifyitems(items):

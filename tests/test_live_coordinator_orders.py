@@ -278,8 +278,11 @@ HAPPENS = ("jump", "join", "die", "hang", "leave", "add", "remove", "pause", "lo
 @given(
     st.randoms(use_true_random=False), st.integers(1, 3), st.integers(0, 4),
     st.lists(st.tuples(st.integers(0, 25), st.sampled_from(HAPPENS)), max_size=14), st.booleans(),
+    st.sets(st.integers(0, 40), max_size=3),
 )  # fmt: skip
-def test_whatever_happens_every_due_range_is_counted_once_and_it_ends(rng, shards, every, story, hurry):
+def test_whatever_happens_every_due_range_is_counted_once_and_it_ends(
+    rng, shards, every, story, hurry, taken_over
+):
     world = World(rng, shards, every)
 
     def goes_on(steps):
@@ -307,12 +310,15 @@ def test_whatever_happens_every_due_range_is_counted_once_and_it_ends(rng, shard
         assert sum(map(len, world.workers.values())) == len(reads), "a camera is read twice"
     world.stop()
     for steps in range(400):
-        if world.coordinator.finished:
+        if world.coordinator.finished and steps > max(taken_over, default=0):
             break
         if steps == 3:
             world.lose_shard()
         if steps == 5:
             world.die()
+        if steps in taken_over:
+            # As if who publishes found a shard dead once all was counted, or while it is.
+            world.take_over()
         world.tick(0.1)
         world.answer()
         for _ in range(20):

@@ -38,6 +38,14 @@ RETURN_S = 1.0
 MOST_READERS = 32
 
 
+def _known_of(topology: Path, views: Mapping[str, Floats]) -> Handover:
+    """A topology; with the ground, where views are of one."""
+    try:
+        return read_handover(topology, views=views)
+    except InputError:
+        return read_handover(topology)
+
+
 @dataclass(frozen=True)
 class Expected:
     """Where somebody who is out of sight may be seen next, by a topology.
@@ -64,10 +72,10 @@ class Expected:
         views = dict(zip(tracked.cameras, tracked.views, strict=True))
         handover = None
         if settings.topology is not None:
-            handover = read_handover(Path(settings.topology), views=views)
+            handover = _known_of(Path(settings.topology), views)
         elif tracked.topology is not None:
             try:
-                handover = read_handover(tracked.topology, views=views)
+                handover = _known_of(tracked.topology, views)
             except InputError as error:
                 say(f"where somebody may come next is not told: {error}")
         return cls(handover, tracked.cameras, sizes, tracked.fps)

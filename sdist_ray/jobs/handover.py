@@ -82,7 +82,8 @@ def _motion(settings: HandoverJob, calibrated: dict[str, Calibration]) -> Motion
     calibration = calibrated.get(settings.camera or "")
     if calibration is None:
         raise InputError(f"{settings.cameras}: camera {settings.camera!r} is not in it, or not calibrated")
-    pixels = np.array([settings.before, settings.foot]) * calibration.image_size
+    # Pixels are counted from the middle of the first.
+    pixels = np.array([settings.before, settings.foot]) * calibration.image_size - 0.5
     (x0, y0), (x, y) = calibration.to_ground(pixels).tolist()
     if not np.isfinite([x0, y0, x, y]).all():
         raise InputError(f"foot {settings.foot}, before {settings.before}: not both are on the ground")

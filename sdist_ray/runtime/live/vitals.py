@@ -185,7 +185,8 @@ class Vitals:
             if camera in paused:
                 state, problem = "paused", None
             elif camera in waiting:
-                state, problem = "starting", "no worker is there to read it"
+                ended = coordinator.ending
+                state, problem = ("ended", None) if ended else ("starting", "no worker is there to read it")
             healths.append(
                 replace(
                     health,

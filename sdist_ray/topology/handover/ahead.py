@@ -60,11 +60,13 @@ class Ground:
         corner_m: float64 (2,), of the first square.
         seen_by: int32 (columns, rows), for every square the number of a set of cameras.
         members: of each set, its cameras, ascending; the first is empty.
+        known: bool (cameras,), whether it is known what they see.
     """
 
     corner_m: Floats
     seen_by: npt.NDArray[np.int32]
     members: tuple[tuple[int, ...], ...]
+    known: Bools
 
     def sets_at(self, places: npt.NDArray[np.complex128]) -> npt.NDArray[np.int32]:
         """The set of every place x + iy, metres; the empty one beyond the last square."""
@@ -82,16 +84,18 @@ def ground_of(polygons: Sequence[Floats]) -> Ground:
         polygons: float64 (k, 2), metres, one for each camera; of no corners where that is not known.
 
     Raises:
-        InputError: the ground is too large for squares.
+        InputError: the ground is not finite, or too large for squares.
     """
+    known = np.array([len(polygon) >= 3 for polygon in polygons], dtype=np.bool_)
     corners = np.concatenate([np.empty((0, 2)), *polygons])
     if not len(corners):
-        return Ground(np.zeros(2), np.zeros((1, 1), np.int32), ((),))
+        return Ground(np.zeros(2), np.zeros((1, 1), np.int32), ((),), known)
     low = corners.min(axis=0)
-    columns, rows = (int(n) for n in np.ceil((corners.max(axis=0) - low) / SQUARE_M).astype(np.int64) + 1)
-    if columns * rows > MOST_SQUARES:
-        size = f"{columns * SQUARE_M:.0f} x {rows * SQUARE_M:.0f} m"
-        raise InputError(f"the ground that the cameras see is {size}: are they calibrated onto one ground?")
+    size = corners.max(axis=0) - low
+    if not np.isfinite(size).all() or (size / SQUARE_M + 1).prod() > MOST_SQUARES:
+        seen = f"{size[0]:.0f} x {size[1]:.0f} m"
+        raise InputError(f"the ground that the cameras see is {seen}: are they calibrated onto one ground?")
+    columns, rows = (int(n) for n in np.ceil(size / SQUARE_M).astype(np.int64) + 1)
     seen_by = np.zeros((columns, rows), dtype=np.int32)
     members: list[tuple[int, ...]] = [()]
     numbers: dict[tuple[int, ...], int] = {(): 0}
@@ -112,7 +116,7 @@ def ground_of(polygons: Sequence[Floats]) -> Ground:
                 members.append(both)
             grown[k] = numbers[both]
         part[inside] = grown[which]
-    return Ground(low, seen_by, tuple(members))
+    return Ground(low, seen_by, tuple(members), known)
 
 
 def _inside(polygon: Floats, x: Floats, y: Floats) -> Bools:
@@ -152,12 +156,19 @@ class Arrivals:
     Attributes:
         camera: int64 (n,), ascending.
         chance: float64 (n, bins), by time; of cameras that see them at the same time, each.
-        alone: the probability that no other camera sees them within the gap.
+        someone: float64 (bins,), that anybody does.
+        now: bins within the gap.
     """
 
     camera: Ints
     chance: Floats
-    alone: float
+    someone: Floats
+    now: int
+
+    @property
+    def alone(self) -> float:
+        """The probability that no other camera sees them within the gap."""
+        return 1.0 - float(self.someone[: self.now].sum())
 
 
 def arrivals(ground: Ground, own: int, motion: Motion, bins: int, bin_s: float, gap_s: float) -> Arrivals:
@@ -169,76 +180,99 @@ def arrivals(ground: Ground, own: int, motion: Motion, bins: int, bin_s: float, 
         motion: where they were lost, and how they moved.
         bins, bin_s: of the times.
         gap_s: somebody has left a view once they have not been in it for so long, seconds.
+
+    Raises:
+        InputError: a motion that is not finite.
     """
+    if not np.isfinite([motion.x_m, motion.y_m, motion.x_m_s, motion.y_m_s]).all():
+        raise InputError(f"{motion}: metres and metres a second, all of them finite")
     walking, standing = _ways_on()
     velocity = complex(motion.x_m_s, motion.y_m_s)
     ways = standing * USUAL_M_S if abs(velocity) < STANDING_M_S else walking * velocity
     sets = ground.sets_at(complex(motion.x_m, motion.y_m) + ways)
     anybody = np.array([len(members) > 0 for members in ground.members])
     others = np.array([any(camera != own for camera in members) for members in ground.members])
-    early = round(gap_s / STEP_S)
+    now = min(int(np.ceil(gap_s / bin_s - 1e-9)), bins)
+    early = round(now * bin_s / STEP_S)
     seen = np.concatenate([others[sets[:early]], anybody[sets[early:]]])
     first = seen.argmax(axis=0)
     found = np.flatnonzero(seen[first, np.arange(PATHS)])
-    at = np.minimum(((first[found] + 0.5) * STEP_S / bin_s).astype(np.int64), bins)
-    key, count = np.unique(sets[first[found], found] * np.int64(bins + 1) + at, return_counts=True)
+    at = ((first[found] + 0.5) * STEP_S / bin_s).astype(np.int64)
+    found, at = found[at < bins], at[at < bins]
+    key, count = np.unique(sets[first[found], found] * np.int64(bins) + at, return_counts=True)
     chances: dict[int, Floats] = {}
     for one, share in zip(key.tolist(), (count / PATHS).tolist(), strict=True):
-        which, when = divmod(one, bins + 1)
+        which, when = divmod(one, bins)
         for camera in ground.members[which]:
-            if when < bins and (camera != own or when * bin_s >= gap_s):
+            if camera != own or when >= now:
                 chances.setdefault(camera, np.zeros(bins))[when] += share
     cameras = sorted(chances)
-    chance = np.array([chances[camera] for camera in cameras]).reshape(-1, bins)
-    # What is seen at once is known to be.
-    chance[:, 1:] = _smooth(chance[:, 1:], SMOOTH_S / bin_s)
-    alone = 1.0 - float((first[found] < early).sum()) / PATHS
-    return Arrivals(np.array(cameras, dtype=np.int64), chance, alone)
+    by_time = np.array([np.bincount(at, minlength=bins) / PATHS, *(chances[camera] for camera in cameras)])
+    # Who sees them within the gap does so now: only what comes later may come earlier or later than that.
+    by_time[:, now:] = _smooth(by_time[:, now:], SMOOTH_S / bin_s)
+    return Arrivals(np.array(cameras, dtype=np.int64), by_time[1:], by_time[0], now)
 
 
 def _smooth(chance: Floats, sigma: float) -> Floats:
     """Spread over time; what would come before the first bin comes in it, and likewise at the end."""
+    bins = chance.shape[1]
+    if bins == 0:
+        return chance
     reach = int(np.ceil(3 * sigma))
     bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    bell /= bell.sum()
-    bins = chance.shape[1]
-    spread = np.array([np.convolve(row, bell) for row in chance]).reshape(len(chance), bins + 2 * reach)
+    spread = np.array([np.convolve(row, bell / bell.sum()) for row in chance])
     smooth = spread[:, reach : reach + bins].copy()
     smooth[:, 0] += spread[:, :reach].sum(axis=1)
     smooth[:, -1] += spread[:, reach + bins :].sum(axis=1)
     return smooth
 
 
-def with_arrivals(found: Timeline, arrivals: Arrivals, own: int, bin_s: float, gap_s: float) -> Timeline:
+def with_arrivals(found: Timeline, then: Arrivals, ground: Ground, own: int) -> Timeline:
     """What is known of all who left there, and of this one's way on, TRUST to the latter.
 
     What comes within the gap is added to overlaps, what comes later to the row of that camera; cameras of
-    which nothing was known have rows of kind "ahead" at the end.
+    which nothing was known have rows of kind "ahead" at the end, and what was a guess is "ahead" where the
+    way says more. Of cameras whose views are not known the way says nothing: what is known of them stays.
     """
-    early = np.arange(found.density.shape[1]) * bin_s < gap_s
     now = found.kind == KINDS.index("overlap")
-    at_once, first = _added(found.camera[now], found.density[now], arrivals, early)
-    later, then = _added(found.camera[~now], found.density[~now], arrivals, ~early)
+    unknown = ~ground.known[found.camera]
+    # Whom cameras of unknown views see at once nobody sees later for the first time; of the others some go
+    # where only those see them.
+    unseen = 1.0 - min(1.0, float(found.density[now & unknown].sum()))
+    aside = found.density * (~now & unknown)[:, None] / max(found.alone, 1e-9)
+    ahead = unseen * (1.0 - min(1.0, float(aside.sum())))
+    aside *= unseen * then.alone
+    kept = np.where(now & unknown, 1.0, 1 - TRUST)[:, None] * found.density + TRUST * aside
+    times = np.arange(found.density.shape[1]) < then.now
+    at_once, first, _ = _added(found.camera[now], kept[now], then, np.where(times, TRUST, 0.0))
+    later, after, more = _added(found.camera[~now], kept[~now], then, np.where(times, 0.0, TRUST * ahead))
     kind = np.full(len(later), KINDS.index("ahead"))
     kind[later == own] = KINDS.index("return")
-    kind[: int((~now).sum())] = found.kind[~now]
+    before = found.kind[~now]
+    guess = before == KINDS.index("guess")
+    kind[: len(before)] = np.where(
+        guess & (2 * more[: len(before)] > after[: len(before)].sum(axis=1)), kind[: len(before)], before
+    )
+    someone = aside.sum(axis=0) + ahead * then.someone * ~times
     return Timeline(
         np.concatenate([at_once, later]),
         np.concatenate([np.full(len(at_once), KINDS.index("overlap")), kind]),
-        np.concatenate([first, then]),
-        TRUST * arrivals.alone + (1 - TRUST) * found.alone,
+        np.concatenate([first, after]),
+        TRUST * unseen * then.alone + (1 - TRUST) * found.alone,
+        TRUST * someone + (1 - TRUST) * found.someone,
         found.zones,
     )
 
 
-def _added(known: Ints, density: Floats, arrivals: Arrivals, times: Bools) -> tuple[Ints, Floats]:
-    """Rows of cameras with what the arrivals have of some times; those that are new come last."""
-    chance = arrivals.chance * times
+def _added(known: Ints, density: Floats, then: Arrivals, weight: Floats) -> tuple[Ints, Floats, Floats]:
+    """Rows of cameras with what the arrivals have, by time weighted, and how much that is; new ones last."""
+    chance = then.chance * weight
     there = chance.any(axis=1)
-    new = there & ~np.isin(arrivals.camera, known)
-    cameras = np.concatenate([known, arrivals.camera[new]])
-    both = np.concatenate([(1 - TRUST) * density, np.zeros((int(new.sum()), density.shape[1]))])
+    cameras = np.concatenate([known, then.camera[there & ~np.isin(then.camera, known)]])
     row = {camera: number for number, camera in enumerate(cameras.tolist())}
+    more = np.zeros((len(cameras), density.shape[1]))
     for number in np.flatnonzero(there).tolist():
-        both[row[int(arrivals.camera[number])]] += TRUST * chance[number]
-    return cameras, both
+        more[row[int(then.camera[number])]] = chance[number]
+    both = more.copy()
+    both[: len(known)] += density
+    return cameras, both, more.sum(axis=1)

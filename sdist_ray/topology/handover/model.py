@@ -9,7 +9,8 @@ Kinds of places, each with what is known of it:
 - *ahead*: nothing is known but where the target was lost and how it moved, and what ground cameras see.
 
 Probabilities are of "this camera sees the target next". Cameras whose views overlap may do so at the same
-time, so the overlaps' may sum to more than 1; all others sum to at most the share that no camera holds.
+time, so the overlaps' may sum to more than 1, and so may, where its motion is known, those of cameras that
+share a view ahead; all others sum to at most the share that no camera holds.
 """
 
 from __future__ import annotations
@@ -131,10 +132,7 @@ class Handover:
         before = self._share_of_bins(0.0, after_s)
         until = self._share_of_bins(0.0, np.inf if within_s is None else after_s + within_s)
         # Overlaps see it at once, or it is among those that no camera sees at once.
-        overlap = found.kind == KINDS.index("overlap")
-        left = (1.0 if after_s < self.gap_s else found.alone) - float(
-            (found.density @ before)[~overlap].sum()
-        )
+        left = (1.0 if after_s < self.gap_s else found.alone) - float(found.someone @ before)
         chance = np.minimum(found.density @ (until - before) / max(left, 1e-9), 1.0)
         order = np.argsort(-chance, kind="stable")
         order = order[chance[order] > 0][:most]
@@ -159,7 +157,7 @@ class Handover:
             motion: where it was lost and how it moved; None: not known.
 
         Raises:
-            InputError: a motion, and it is not known what ground the cameras see.
+            InputError: a motion that is not finite, or it is not known what ground the cameras see.
         """
         found = self._learnt(camera, window)
         if motion is None:
@@ -168,7 +166,7 @@ class Handover:
             raise InputError("a motion is on the ground, and no camera's is known: calibrate them")
         bin_s, gap_s = self.ways.bin_s, self.gap_s
         then = arrivals(self.ground, camera, motion, len(self.usual), bin_s, gap_s)
-        return with_arrivals(found, then, camera, bin_s, gap_s)
+        return with_arrivals(found, then, self.ground, camera)
 
     def _learnt(self, camera: int, window: int | None) -> Timeline:
         """What is known of all who left there."""
@@ -195,7 +193,8 @@ class Handover:
         kind[len(holder) :] = KINDS.index("guess")
         kind[len(holder) : len(holder) + len(walked)] = KINDS.index("transit")
         kind[len(holder) :][later == own] = KINDS.index("return")
-        return Timeline(np.concatenate([holder, later]), kind, density, alone, nodes)
+        someone = density[len(holder) :].sum(axis=0)
+        return Timeline(np.concatenate([holder, later]), kind, density, alone, someone, nodes)
 
     def _followers(self, own: int, window: int | None, walked: Ints, most: float) -> tuple[Ints, Floats]:
         """Cameras that nobody is known to walk to, and how likely by time (n, bins), ``most`` in all."""

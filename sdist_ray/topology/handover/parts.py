@@ -107,6 +107,7 @@ class Timeline:
         kind: int64 (rows,), of KINDS.
         density: float64 (rows, bins), the probability by the time that it takes.
         alone: the probability that no camera sees the target at once.
+        someone: float64 (bins,), the probability by time that somebody sees it who did not at once.
         zones: float64 (transits and returns, zones), by which zone of the camera it comes into view.
     """
 
@@ -114,6 +115,7 @@ class Timeline:
     kind: Ints
     density: Floats
     alone: float
+    someone: Floats
     zones: Floats
 
 
