@@ -123,7 +123,10 @@ class DroppedRecords(RecordStream):
                 target, number = folder / f"{file.stem}~{number}{file.suffix}", number + 1
             file.rename(target)
             if reason:
-                target.with_name(f"{target.name}.txt").write_text(f"{reason}\n")
+                # Whoever looks for it finds all of it.
+                partial = target.with_name(f".partial-{target.name}.txt")
+                partial.write_text(f"{reason}\n")
+                partial.replace(target.with_name(f"{target.name}.txt"))
         except OSError as error:
             # It would be read again and again.
             self._stuck.add((file.name, changed))
