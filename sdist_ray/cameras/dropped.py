@@ -124,7 +124,7 @@ class DroppedRecords(RecordStream):
             file.rename(target)
             if reason:
                 # Whoever looks for it finds all of it.
-                partial = target.with_name(f".partial-{target.name}.txt")
+                partial = target.with_name(f".partial-{target.name}")
                 partial.write_text(f"{reason}\n")
                 partial.replace(target.with_name(f"{target.name}.txt"))
         except OSError as error:
