@@ -80,7 +80,7 @@ def plain_reach(starts, ticks, spare, rows, misses, passed):  # type: ignore[no-
 
 @numba.njit(nogil=True, boundscheck=False)
 def plain_check(place, word, windows, starts, ticks, padded, spare, alive):  # type: ignore[no-untyped-def]
-    """The windows of misses.check_forth that have no more misses than they may, one row at a time."""
+    """The windows of checks.check_forth that have no more misses than they may, one row at a time."""
     planes = np.empty(32, dtype=np.uint64)
     for k in range(place.shape[0]):
         row, left = place[k], windows[k]

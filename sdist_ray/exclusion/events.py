@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.exclusion.regions import Regions
-from sdist_ray.exclusion.spread import add_words, open_gaps, pad_in_time, spread_windows, spread_words
+from sdist_ray.exclusion.spread import Evidenced, Room, WordLists, pad_camera
 from sdist_ray.exclusion.vertical import TICKS_TOGETHER
 from sdist_ray.occupancy.block import Words
 from sdist_ray.occupancy.padding import Padding
@@ -53,6 +53,10 @@ class CameraWords:
         """Ranges, places and words of one camera."""
         part = slice(self.starts[camera], self.starts[camera + 1])
         return self.number[part], self.place[part], self.word[part]
+
+    def lists(self) -> WordLists:
+        """The same, as loops take it."""
+        return WordLists(self.starts, self.number, self.place, self.word)
 
     def select(self, cameras: Sequence[int]) -> CameraWords:
         """Those of some cameras, which are numbered anew."""
@@ -98,15 +102,29 @@ class Events:
 
 
 class PaddedTicks:
-    """One camera's padded windows at every tick, as bit masks. One thread's: its arrays are used again."""
+    """One camera's padded windows at every tick, as bit masks.
+
+    Attributes:
+        evidenced: what they are made of, for loops over many cameras.
+    """
 
     def __init__(self, events: Events, regions: Regions) -> None:
-        self._events = events
-        self._regions = regions
-        room = events.ticks + 2 * events.padding.tolerance
-        self._spaced = np.zeros((regions.words, room), dtype=np.uint64)
-        self._padded = np.zeros((regions.words, events.ticks), dtype=np.uint64)
-        self._known = np.ones(events.ticks, dtype=np.bool_)
+        self._shape = regions.words, events.ticks
+        self.evidenced = Evidenced(
+            events.starts, events.row_ticks, events.gaps.lists(), events.halo.lists(), events.seams.lists(),
+            regions.near, regions.word, regions.bit,
+            events.padding.tolerance, events.padding.clock.range_ticks,
+        )  # fmt: skip
+        self._room = self.room()
+
+    def room(self) -> Room:
+        """What a thread needs for itself."""
+        words, ticks = self._shape
+        return Room(
+            np.zeros((words, ticks + 2 * self.evidenced.tolerance), dtype=np.uint64),
+            np.zeros(self._shape, dtype=np.uint64),
+            np.ones(ticks, dtype=np.bool_),
+        )
 
     def of(self, camera: int) -> tuple[Words, npt.NDArray[np.bool_], bool]:
         """y' of a camera: y, and all ones where it cannot be counted.
@@ -115,16 +133,5 @@ class PaddedTicks:
             y', uint64 (words, ticks), bits as in Regions; r, bool (ticks,); whether any r is False. The
             arrays hold until the next call.
         """
-        events, regions, padded, known = self._events, self._regions, self._padded, self._known
-        tolerance, ticks = events.padding.tolerance, events.padding.clock.range_ticks
-        self._spaced[:] = 0
-        first_place = camera * events.padding.grid.windows
-        spread_windows(events.starts, events.row_ticks, first_place, regions.near, tolerance, self._spaced)
-        spread_words(*events.halo.of(camera), ticks, regions.near, tolerance, self._spaced)
-        for word in range(regions.words):
-            pad_in_time(self._spaced[word], tolerance, padded[word])
-        add_words(*events.seams.of(camera), ticks, regions.word, regions.bit, padded)
-        number, _, missing = events.gaps.of(camera)
-        known[:] = True
-        open_gaps(number, missing, ticks, padded, known)
-        return padded, known, len(number) > 0
+        gaps = bool(pad_camera(self.evidenced, camera, self._room))
+        return self._room.padded, self._room.known, gaps

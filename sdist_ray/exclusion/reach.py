@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 from sdist_ray.exclusion.kernels import lowest_bit
+from sdist_ray.exclusion.spread import pad_camera
 from sdist_ray.exclusion.vector import (
     VECTOR_WORDS,
     all_of,
@@ -23,17 +24,33 @@ ALL = ~np.uint64(0)
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def region_misses(padded, mask, shift, bits):  # type: ignore[no-untyped-def]
-    """Clear one bit of bits[t] where anything of a region is in padded[t].
+def region_misses(  # type: ignore[no-untyped-def]
+    evidenced, room, first, stop, region_word, region_shift, region_mask, by_word, bits
+):
+    """Which regions of some cameras are not occupied.
 
     Args:
-        padded: uint64 (ticks,), the word that holds the region.
-        mask: uint64, the region's bits in it.
-        shift: uint64, the bit.
-        bits: uint64 (ticks,), updated.
+        evidenced, room: see spread.pad_camera.
+        first, stop: the cameras.
+        region_word, region_shift, region_mask: see Regions.
+        by_word: uint64 (words, ticks), written.
+        bits: uint64 (ticks + 1, words), written: a bit for each region that is not occupied at a tick; ones
+            beyond the last region; the last row is all zero.
     """
-    for t in range(padded.shape[0]):
-        bits[t] ^= np.uint64((padded[t] & mask) != 0) << shift
+    by_word[:] = ALL
+    bit = 0
+    for camera in range(first, stop):
+        pad_camera(evidenced, camera, room)
+        for region in range(region_word.shape[0]):
+            padded, into = room.padded[region_word[region]], by_word[bit >> 6]
+            mask, shift = region_mask[region] << region_shift[region], np.uint64(bit & 63)
+            for t in range(into.shape[0]):
+                into[t] ^= np.uint64((padded[t] & mask) != 0) << shift
+            bit += 1
+    for t in range(by_word.shape[1]):
+        for word in range(by_word.shape[0]):
+            bits[t, word] = by_word[word, t]
+    bits[by_word.shape[1]] = 0
 
 
 @numba.njit(inline="always", nogil=True)
@@ -48,6 +65,12 @@ def _add_one(c3, c4, c5, carry):  # type: ignore[no-untyped-def]
     second = both(c3, carry)
     third = both(c4, second)
     return unlike(c3, carry), unlike(c4, second), unlike(c5, third), both(c5, third)
+
+
+@numba.njit(inline="always", nogil=True)
+def _until(k, left, tick, zero):  # type: ignore[no-untyped-def]
+    """The tick if k < left, else ``zero``; without a branch, as no processor foresees how a row ends."""
+    return zero ^ ((zero ^ tick) & (np.uintp(0) - np.uintp(np.uintp(k) < left)))
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -114,12 +137,12 @@ def rows_that_reach(starts, ticks, spare, rows, misses, passed):  # type: ignore
                 t6, t7 = np.uintp(ticks[first + np.uintp(6)]), np.uintp(ticks[first + np.uintp(7)])
                 left = stop - first
                 if left < np.uintp(8):
-                    t1 = t1 if left > np.uintp(1) else zero
-                    t2 = t2 if left > np.uintp(2) else zero
-                    t3 = t3 if left > np.uintp(3) else zero
-                    t4 = t4 if left > np.uintp(4) else zero
-                    t5 = t5 if left > np.uintp(5) else zero
-                    t6 = t6 if left > np.uintp(6) else zero
+                    t1 = _until(1, left, t1, zero)
+                    t2 = _until(2, left, t2, zero)
+                    t3 = _until(3, left, t3, zero)
+                    t4 = _until(4, left, t4, zero)
+                    t5 = _until(5, left, t5, zero)
+                    t6 = _until(6, left, t6, zero)
                     t7 = zero
                 a0, a1, a2, a3 = t0 * stride, t1 * stride, t2 * stride, t3 * stride
                 a4, a5, a6, a7 = t4 * stride, t5 * stride, t6 * stride, t7 * stride

@@ -16,8 +16,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from sdist_ray.exclusion.checks import check_back, check_forth
 from sdist_ray.exclusion.events import Events, PaddedTicks
-from sdist_ray.exclusion.misses import check_back, check_forth, group
+from sdist_ray.exclusion.misses import group
 from sdist_ray.exclusion.reach import any_row, reaching_rows, region_misses, rows_that_reach, transpose
 from sdist_ray.exclusion.regions import Regions
 from sdist_ray.exclusion.store import Pairs
@@ -30,7 +31,6 @@ MOST_REACHING = 1 << 22
 HUGE_PAGES = 1 << 19
 """Words from which on NumPy asks for huge pages."""
 ROW, COLUMN = 1, 2
-ALL = ~np.uint64(0)
 Ints = npt.NDArray[np.int64]
 Share = Callable[[Callable[[Any], Any], Iterable[Any]], list[Any]]
 
@@ -46,6 +46,7 @@ class Search:
         self._regions = regions
         self._least = least
         self._threads = threads
+        self._padded = PaddedTicks(events, regions)
         self._windows = events.padding.grid.windows
         self._starts, self._ticks = events.starts, events.row_ticks
         self._spare = spare_misses(np.diff(self._starts), least)
@@ -101,22 +102,11 @@ class Search:
     def _region_misses(self, block: tuple[int, int], bits: Words) -> None:
         """Which regions of a block are not occupied, into ``bits``, uint64 (ticks + 1, words)."""
         regions = self._regions
-        by_word = np.full((bits.shape[1], self._events.ticks), ALL, dtype=np.uint64)
-        padded = PaddedTicks(self._events, regions)
-        bit = 0
-        for camera in range(*block):
-            masks, _, _ = padded.of(camera)
-            for region in range(regions.count):
-                shift = regions.region_shift[region]
-                region_misses(
-                    masks[regions.region_word[region]],
-                    regions.region_mask[region] << shift,
-                    np.uint64(bit & 63),
-                    by_word[bit >> 6],
-                )
-                bit += 1
-        bits[:-1] = by_word.T
-        bits[-1] = 0
+        by_word = self._scratch("by word", bits.shape[1], self._events.ticks)
+        region_misses(
+            self._padded.evidenced, self._padded.room(), *block, regions.region_word, regions.region_shift,
+            regions.region_mask, by_word, bits,
+        )  # fmt: skip
 
     def _words(self, block: tuple[int, int]) -> int:
         """Words for a bit per region of a block, in whole vectors."""
@@ -165,20 +155,16 @@ class Search:
 
     def _check_forth(self, b: int, rows: _Reaching) -> _Found:
         """Window by window."""
-        regions, first_camera = self._regions, self._blocks[b][0]
-        padded = PaddedTicks(self._events, regions)
-        starts, order = ordered(rows.camera)
+        regions = self._regions
+        bounds, order = ordered(rows.camera)
         # Put in order, not looked up: what is of one camera is read one after another.
         place, region, mask = rows.place[order], rows.region[order], rows.mask[order]
-        found, count = _Found.empty(int(np.bitwise_count(mask).sum())), 0
-        for camera in np.flatnonzero(np.diff(starts)).tolist():
-            part = slice(starts[camera], starts[camera + 1])
-            count = check_forth(
-                place[part], region[part], mask[part], self._starts, self._ticks,
-                *padded.of(first_camera + camera), (first_camera + camera) * self._windows,
-                regions.word, regions.bit, regions.region_word, regions.region_shift, self._spare,
-                self._least, found.row, found.column, found.n, found.o, count,
-            )  # fmt: skip
+        found = _Found.empty(int(np.bitwise_count(mask).sum()))
+        count = check_forth(
+            bounds, place, region, mask, self._padded.evidenced, self._padded.room(), self._blocks[b][0],
+            regions.region_word, regions.region_shift, self._spare, self._least,
+            found.row, found.column, found.n, found.o,
+        )  # fmt: skip
         return found.longer(count, count)
 
     def _scratch(self, name: str, *shape: int) -> Words:
@@ -200,18 +186,17 @@ class Search:
         """The other way round, for what has passed so far."""
         n_back, o_back = np.empty_like(found.n), np.empty_like(found.o)
 
-        def check(part: list[tuple[int, Ints]]) -> None:
-            padded = PaddedTicks(self._events, self._regions)
-            for camera, pairs in part:
-                check_back(
-                    pairs, found.row, found.column, self._starts, self._ticks, *padded.of(camera),
-                    self._regions.word, self._regions.bit, self._spare, self._least, n_back, o_back,
-                )  # fmt: skip
+        bounds, pairs = ordered(found.row // self._windows)
 
-        # By column, and then, as that keeps their order, by camera.
-        by_column = ordered(found.column)[1]
-        by_camera = grouped(found.row[by_column] // self._windows)
-        share(check, _shares([(camera, by_column[k]) for camera, k in by_camera], self._threads))
+        def check(cameras: tuple[int, int]) -> None:
+            check_back(
+                bounds, *cameras, pairs, found.row, found.column, self._padded.evidenced, self._padded.room(),
+                self._spare, self._least, n_back, o_back,
+            )  # fmt: skip
+
+        # In a few runs per thread, so that a slow one holds up little.
+        runs = 1 if self._threads == 1 else 8 * self._threads
+        share(check, pairwise(np.linspace(0, len(bounds) - 1, runs + 1).round().astype(int).tolist()))
         both = n_back >= 0
         fields = (found.row, found.column, found.n, found.o, n_back, o_back)
         return Pairs(*(field[both].astype(np.int64) for field in fields))
@@ -314,10 +299,3 @@ def grouped(keys: npt.NDArray[np.integer[Any]]) -> list[tuple[int, Ints]]:
     """Keys that there are, and their indices, both ascending."""
     starts, order = ordered(keys)
     return [(key, order[starts[key] : starts[key + 1]]) for key in np.flatnonzero(np.diff(starts)).tolist()]
-
-
-def _shares(groups: list[tuple[int, Ints]], threads: int) -> list[list[tuple[int, Ints]]]:
-    """The groups in a few runs per thread, in order, so that a slow one holds up little."""
-    runs = 1 if threads == 1 else 8 * threads
-    bounds = np.linspace(0, len(groups), runs + 1).round().astype(int)
-    return [groups[a:b] for a, b in pairwise(bounds) if b > a]

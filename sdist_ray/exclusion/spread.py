@@ -2,14 +2,63 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numba
 import numpy as np
+import numpy.typing as npt
 
 from sdist_ray.exclusion.kernels import lowest_bit
 from sdist_ray.exclusion.vector import VECTOR_WORDS, either, load, store
 
 ONE = np.uint64(1)
 ALL = ~np.uint64(0)
+
+
+class WordLists(NamedTuple):
+    """Words of ranges, camera by camera; see events.CameraWords."""
+
+    starts: npt.NDArray[Any]
+    number: npt.NDArray[Any]
+    place: npt.NDArray[Any]
+    word: npt.NDArray[Any]
+
+
+class Evidenced(NamedTuple):
+    """What padded windows are made of, as loops take it.
+
+    Attributes:
+        starts, ticks: each window's ticks.
+        gaps, halo, seams: see events.Events.
+        near, word_of, bit_of: see Regions.
+        tolerance: p.
+        range_ticks: ticks of a range.
+    """
+
+    starts: npt.NDArray[Any]
+    ticks: npt.NDArray[Any]
+    gaps: WordLists
+    halo: WordLists
+    seams: WordLists
+    near: npt.NDArray[Any]
+    word_of: npt.NDArray[Any]
+    bit_of: npt.NDArray[Any]
+    tolerance: int
+    range_ticks: int
+
+
+class Room(NamedTuple):
+    """Arrays for one camera's padded windows, used again from camera to camera.
+
+    Attributes:
+        spaced: uint64 (words, ticks + 2p).
+        padded: uint64 (words, ticks): y', bits as in Regions.
+        known: bool (ticks,): r.
+    """
+
+    spaced: npt.NDArray[Any]
+    padded: npt.NDArray[Any]
+    known: npt.NDArray[Any]
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -43,7 +92,7 @@ def fill_ticks(place, word, first, free, ticks):  # type: ignore[no-untyped-def]
         free[place[k]] = at
 
 
-@numba.njit(cache=True, nogil=True, boundscheck=False)
+@numba.njit(nogil=True, boundscheck=False)
 def spread_windows(starts, ticks, first_place, near, offset, spaced):  # type: ignore[no-untyped-def]
     """One camera's windows and their neighbours, tick by tick.
 
@@ -65,56 +114,53 @@ def spread_windows(starts, ticks, first_place, near, offset, spaced):  # type: i
                 row[ticks[k] + offset] |= mask
 
 
-@numba.njit(cache=True, nogil=True, boundscheck=False)
-def spread_words(number, place, word, range_ticks, near, offset, spaced):  # type: ignore[no-untyped-def]
-    """The same for words of ranges; see add_words and spread_windows."""
-    for k in range(place.shape[0]):
-        window = place[k]
-        x = word[k]
+@numba.njit(nogil=True, boundscheck=False)
+def spread_words(words, camera, range_ticks, near, offset, spaced):  # type: ignore[no-untyped-def]
+    """The same for a camera's WordLists; see spread_windows."""
+    for k in range(words.starts[camera], words.starts[camera + 1]):
+        window = words.place[k]
+        x = words.word[k]
         while x:
-            tick = number[k] * range_ticks + lowest_bit(x) + offset
+            tick = words.number[k] * range_ticks + lowest_bit(x) + offset
             for at in range(near.shape[1]):
                 spaced[at, tick] |= near[window, at]
             x &= x - ONE
 
 
-@numba.njit(cache=True, nogil=True, boundscheck=False)
-def add_words(number, place, word, range_ticks, word_of, bit_of, padded):  # type: ignore[no-untyped-def]
-    """Set the padded bits of one camera's words.
+@numba.njit(nogil=True, boundscheck=False)
+def add_words(words, camera, range_ticks, word_of, bit_of, padded):  # type: ignore[no-untyped-def]
+    """Set the padded bits of a camera's WordLists.
 
     Args:
-        number: int32 (n,), ranges.
-        place: int32 (n,), the camera's windows.
-        word: uint64 (n,).
+        words, camera: whose.
         range_ticks: ticks of a range.
         word_of, bit_of: see Regions.
         padded: uint64 (words, ticks), updated.
     """
-    for k in range(place.shape[0]):
-        window = place[k]
+    for k in range(words.starts[camera], words.starts[camera + 1]):
+        window = words.place[k]
         mask = ONE << bit_of[window]
         row = padded[word_of[window]]
-        x = word[k]
+        x = words.word[k]
         while x:
-            row[number[k] * range_ticks + lowest_bit(x)] |= mask
+            row[words.number[k] * range_ticks + lowest_bit(x)] |= mask
             x &= x - ONE
 
 
-@numba.njit(cache=True, nogil=True, boundscheck=False)
-def open_gaps(number, missing, range_ticks, padded, known):  # type: ignore[no-untyped-def]
-    """Take the ticks of one camera that cannot be counted for agreement.
+@numba.njit(nogil=True, boundscheck=False)
+def open_gaps(missing, camera, range_ticks, padded, known):  # type: ignore[no-untyped-def]
+    """Take the ticks of a camera that cannot be counted for agreement.
 
     Args:
-        number: int32 (n,), ranges.
-        missing: uint64 (n,), not r.
+        missing, camera: WordLists, not r.
         range_ticks: ticks of a range.
         padded: uint64 (words, ticks), updated.
         known: bool (ticks,), updated.
     """
-    for k in range(number.shape[0]):
-        x = missing[k]
+    for k in range(missing.starts[camera], missing.starts[camera + 1]):
+        x = missing.word[k]
         while x:
-            tick = number[k] * range_ticks + lowest_bit(x)
+            tick = missing.number[k] * range_ticks + lowest_bit(x)
             known[tick] = False
             for word in range(padded.shape[0]):
                 padded[word, tick] = ALL
@@ -163,3 +209,29 @@ def pad_in_time(spaced, tolerance, padded):  # type: ignore[no-untyped-def]
             source = scratch
             span *= 2
         or_ahead(source, length - span, padded[first : first + count], count)
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def pad_camera(evidenced, camera, room):  # type: ignore[no-untyped-def]
+    """A camera's padded windows at every tick, and all ones where it cannot be counted, into ``room``.
+
+    Args:
+        evidenced: Evidenced.
+        camera: which.
+        room: Room, written.
+
+    Returns:
+        Whether there is any tick at which it cannot be counted.
+    """
+    spaced, padded, known = room
+    near, tolerance, range_ticks = evidenced.near, evidenced.tolerance, evidenced.range_ticks
+    spaced[:] = 0
+    known[:] = True
+    first_place = camera * near.shape[0]
+    spread_windows(evidenced.starts, evidenced.ticks, first_place, near, tolerance, spaced)
+    spread_words(evidenced.halo, camera, range_ticks, near, tolerance, spaced)
+    for word in range(near.shape[1]):
+        pad_in_time(spaced[word], tolerance, padded[word])
+    add_words(evidenced.seams, camera, range_ticks, evidenced.word_of, evidenced.bit_of, padded)
+    open_gaps(evidenced.gaps, camera, range_ticks, padded, known)
+    return evidenced.gaps.starts[camera + 1] > evidenced.gaps.starts[camera]
