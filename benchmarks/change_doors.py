@@ -26,6 +26,7 @@ from sdist_ray.simulation.truth_transits import sharing_cameras, true_transits
 from sdist_ray.topology.change import ChangeSpec
 from sdist_ray.topology.graph import camera_edges
 from sdist_ray.topology.transit.change import VANISHED, TransitMonitor
+from sdist_ray.topology.transit.events import SpreadLinks
 from sdist_ray.topology.transit.learner import TransitLearner
 
 PEOPLE = 60
@@ -85,10 +86,8 @@ def measure_doors(seed: int, minutes: float) -> dict[str, Any]:
     before, after = (walked_per_hour(site, people, part, sharing) for part in (slice(at), slice(at, None)))
     ranges = ranges_of(site, people)
     links = learnt_links(ranges, site.camera_ids)
-    windows = GRID.windows
     learner = TransitLearner(CAMERAS, GRID, CLOCK)
-    here, there = links.camera_a * windows + links.window_a, links.camera_b * windows + links.window_b
-    learner.link(np.column_stack([here, there]))
+    learner.link(SpreadLinks.between(links, links.cameras, GRID))
     monitor, over = TransitMonitor(learner), overlapping(camera_edges(links, 3))
     known: set[tuple[int, int]] = set()
     start = time.process_time()

@@ -48,6 +48,7 @@ from sdist_ray.topology.handover.build import Linked, Walked, build_handover
 from sdist_ray.topology.handover.exits import ExitTally
 from sdist_ray.topology.handover.model import Handover
 from sdist_ray.topology.links import Links
+from sdist_ray.topology.transit.events import SpreadLinks
 from sdist_ray.topology.transit.model import Transits
 
 RESULTS = Path(__file__).parent / "results"
@@ -80,9 +81,7 @@ def learnt(ranges: list[SparseRange], site: Site) -> tuple[Handover, dict[str, A
     links = learnt_links(ranges, site.camera_ids)
     edges = camera_edges(links, 3)
     tally = ExitTally(len(site.cameras), GRID, CLOCK)
-    windows = GRID.windows
-    here, there = links.camera_a * windows + links.window_a, links.camera_b * windows + links.window_b
-    tally.link(np.column_stack([here, there]))
+    tally.link(SpreadLinks.between(links, links.cameras, GRID))
     counting = time.process_time()
     for entry in ranges:
         tally.add(entry)

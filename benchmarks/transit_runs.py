@@ -21,6 +21,7 @@ from sdist_ray.topology.graph import Edges, camera_edges
 from sdist_ray.topology.links import Links, directed_links, mutual_links
 from sdist_ray.topology.null import shift_ranges
 from sdist_ray.topology.transit.baseline import histogram_edges
+from sdist_ray.topology.transit.events import SpreadLinks
 from sdist_ray.topology.transit.learner import TransitLearner
 from sdist_ray.topology.transit.model import Transits
 
@@ -68,9 +69,7 @@ def learnt_links(ranges: list[SparseRange], names: tuple[str, ...]) -> Links:
 def learner_of(ranges: list[SparseRange], links: Links) -> TransitLearner:
     """A learner that has seen everything."""
     learner = TransitLearner(len(links.cameras), GRID, CLOCK)
-    windows = GRID.windows
-    here, there = links.camera_a * windows + links.window_a, links.camera_b * windows + links.window_b
-    learner.link(np.column_stack([here, there]))
+    learner.link(SpreadLinks.between(links, links.cameras, GRID))
     for entry in ranges:
         learner.add(entry)
     return learner

@@ -15,6 +15,7 @@ from sdist_ray.simulation.truth_transits import true_sights
 from sdist_ray.topology.handover.build import Linked, Walked, build_handover
 from sdist_ray.topology.handover.exits import ExitTally
 from sdist_ray.topology.handover.successions import SuccessionTally
+from sdist_ray.topology.transit.events import SpreadLinks
 from sdist_ray.topology.transit.nodes import zones_of
 from tests import oracles_handover as oracles
 from tests.oracles_transit import spread_links
@@ -40,11 +41,11 @@ def test_what_becomes_of_those_who_leave_equals_the_oracle(seed, gap, ticks, den
         (int(a), 12 + int(b)) for a, b in zip(rng.integers(0, 12, 3), rng.integers(0, 24, 3), strict=True)
     ]
     tally = ExitTally(3, GRID, Clock(10, ticks), gap / 10)
-    tally.link(np.array(pairs))
+    tally.link(SpreadLinks.of(np.array(pairs), 3 * GRID.windows, GRID))
     for entry in words_of(occupied, available, Clock(10, ticks)):
         tally.add(entry)
         if again:  # What was counted stays when links are told anew.
-            tally.link(np.array(pairs))
+            tally.link(SpreadLinks.of(np.array(pairs), 3 * GRID.windows, GRID))
     counts = tally.counts()
     expected = oracles.exit_counts(
         occupied, available, GRID.columns, gap, spread_links(pairs, GRID.columns, GRID.windows)

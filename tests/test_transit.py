@@ -12,7 +12,7 @@ from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.sparse import SparseRange
 from sdist_ray.simulation.site import SiteSpec, make_site, walk
 from sdist_ray.simulation.truth_transits import true_transits
-from sdist_ray.topology.transit.events import NEVER, EventFinder, Events
+from sdist_ray.topology.transit.events import NEVER, EventFinder, Events, SpreadLinks
 from sdist_ray.topology.transit.kernels import count_lags, find_peaks, merge_parties, share_entries
 from sdist_ray.topology.transit.learner import TransitLearner
 from sdist_ray.topology.transit.model import chance, passes, transit_times
@@ -57,7 +57,7 @@ def test_entries_and_exits_equal_the_oracle(seed, gap, ticks, density, sparse):
         (int(a), 12 + int(b)) for a, b in zip(rng.integers(0, 12, 3), rng.integers(0, 24, 3), strict=True)
     ]
     finder = EventFinder(cameras, GRID, Clock(10, ticks), gap)
-    finder.link(np.array(pairs))
+    finder.link(SpreadLinks.of(np.array(pairs), cameras * GRID.windows, GRID))
     parts = [finder.add(entry) for entry in words_of(occupied, available, Clock(10, ticks), sparse)]
     expected = oracles.entries_and_exits(
         occupied, available, GRID.columns, gap, oracles.spread_links(pairs, GRID.columns, GRID.windows)

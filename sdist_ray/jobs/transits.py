@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from sdist_ray.jobs.console import progress, say
 from sdist_ray.occupancy.block import OccupancyRange
 from sdist_ray.occupancy.collate import range_of_rows
@@ -25,6 +22,7 @@ from sdist_ray.topology.graph import Edges
 from sdist_ray.topology.handover.exits import ExitCounts, ExitTally
 from sdist_ray.topology.links import Links
 from sdist_ray.topology.transit.change import TransitMonitor
+from sdist_ray.topology.transit.events import SpreadLinks
 from sdist_ray.topology.transit.learner import TransitLearner
 from sdist_ray.topology.transit.model import Transits
 from sdist_ray.topology.transit.pairs import TransitPairs, transit_pairs
@@ -87,9 +85,10 @@ def transits_of_recording(
         return None
     learner, tally = _learners(network, settings.spec())
     monitor = None if change is None else TransitMonitor(learner, change)
-    places, overlapping = _places(links, network.cameras), _overlapping(edges, network.cameras)
-    learner.link(places)
-    tally.link(places)
+    overlapping = _overlapping(edges, network.cameras)
+    spread = SpreadLinks.between(links, network.cameras, network.grid)
+    learner.link(spread)
+    tally.link(spread)
     for entry in ranges_of_recording(network, recording, "transits"):
         sparse = SparseRange.of(entry)
         (monitor or learner).add(sparse)
@@ -126,6 +125,7 @@ class TransitWatch:
     def __init__(
         self, settings: TransitSettings, network: NetworkSpec, change: ChangeSpec | None = None
     ) -> None:
+        self._grid = network.grid
         self._learner, self._exits = _learners(network, settings.spec(SCAN_WHILE_LIVE))
         self._monitor = None if change is None else TransitMonitor(self._learner, change)
         self._ranges: deque[SparseRange] = deque()
@@ -157,9 +157,9 @@ class TransitWatch:
             cameras = tally.cameras
             self._learner.grow(len(cameras))
             self._exits.grow(len(cameras))
-            places = _places(links, cameras)
-            self._learner.link(places)
-            self._exits.link(places)
+            spread = SpreadLinks.between(links, cameras, self._grid)
+            self._learner.link(spread)
+            self._exits.link(spread)
             overlapping = _overlapping(edges, cameras)
             if self._monitor is not None:
                 self._monitor.look(overlapping)
@@ -208,15 +208,3 @@ def _overlapping(edges: Edges, cameras: tuple[str, ...]) -> list[tuple[int, int]
         (place[edges.cameras[a]], place[edges.cameras[b]])
         for a, b in zip(edges.camera_a.tolist(), edges.camera_b.tolist(), strict=True)
     ]
-
-
-def _places(links: Links, cameras: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    """Links as pairs of places, of cameras as ranges number them."""
-    place = {camera: number for number, camera in enumerate(cameras)}
-    number = np.array([place[camera] for camera in links.cameras], dtype=np.int64)
-    return np.column_stack(
-        [
-            number[links.camera_a] * links.windows + links.window_a,
-            number[links.camera_b] * links.windows + links.window_b,
-        ]
-    )

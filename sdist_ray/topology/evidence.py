@@ -91,11 +91,18 @@ def judged_links(
     links = mutual_links(directed, network, windows)
     a, b = links.camera_a * windows + links.window_a, links.camera_b * windows + links.window_b
     score_of = ESTIMATORS[estimator].score
-    forth = evidence.pairs(a, b, links.opportunities_ab - links.exclusions_ab, links.opportunities_ab)
-    back = evidence.pairs(b, a, links.opportunities_ba - links.exclusions_ba, links.opportunities_ba)
-    links = replace(links, score_ab=score_of(forth), score_ba=score_of(back))
-    passes = (links.score_ab > threshold) & (links.score_ba > threshold)
+    counts_ab = links.opportunities_ab - links.exclusions_ab, links.opportunities_ab
+    counts_ba = links.opportunities_ba - links.exclusions_ba, links.opportunities_ba
+    forth, back, p_values = np.empty((3, len(links)))
+    # In pieces: what is worked on takes many times the memory of what comes of it.
+    for first in range(0, len(links), AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        there = evidence.pairs(a[part], b[part], *(column[part] for column in counts_ab))
+        here = evidence.pairs(b[part], a[part], *(column[part] for column in counts_ba))
+        forth[part], back[part] = score_of(there), score_of(here)
+        p_values[part] = chance_both_ways(chance(there), chance(here))
+    links = replace(links, score_ab=forth, score_ba=back)
+    passes = (forth > threshold) & (back > threshold)
     # A pair that fails the threshold is one that chance could always explain.
-    p_values = chance_both_ways(chance(forth), chance(back))[passes]
-    links = replace(links.where(passes), confidence=confidence(p_values, evidence.tested()))
+    links = replace(links.where(passes), confidence=confidence(p_values[passes], evidence.tested()))
     return links if fdr is None else links.where(links.confidence >= 1 - fdr)

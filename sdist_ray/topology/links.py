@@ -125,7 +125,9 @@ def numbers_of(network: Sequence[str]) -> dict[str, int]:
 
 
 def join_directed(parts: Sequence[DirectedLinks]) -> DirectedLinks:
-    """The directed links of several tiles, together."""
+    """The directed links of several tiles, together; those of one are not copied."""
+    if len(parts) == 1:
+        return parts[0]
     return _directed([[p.row, p.column, p.score, p.agreements, p.opportunities] for p in parts])
 
 

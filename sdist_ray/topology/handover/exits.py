@@ -19,18 +19,20 @@ from sdist_ray.occupancy.block import Clock, OccupancyRange
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.sparse import SparseRange
 from sdist_ray.topology.handover.successions import MOST_CAMERAS, Successions, SuccessionTally
-from sdist_ray.topology.transit.events import EventFinder, Events, spread_links
+from sdist_ray.topology.transit.events import EventFinder, Events, SpreadLinks
 from sdist_ray.topology.transit.nodes import zones_of
 from sdist_ray.topology.transit.spec import TransitSpec
 
 Ints = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int32]
 HELD_KEY = np.int64(1) << 31
+_NONE: Ints = np.empty(0, dtype=np.int64)
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def tally_events(  # type: ignore[no-untyped-def]
     event_tick, event_place, since, until, ticks, first_index, range_start, range_place, range_word,
-    available, slot_start, slot_camera, link_start, link_place, asked, held, judged, alone, unseen,
+    available, slot_start, slot_camera, link_start, link_place, keeping, asked, held, judged, alone, unseen,
 ):  # fmt: skip
     """Count, for every event, which cameras see somebody at a linked place about then.
 
@@ -43,10 +45,11 @@ def tally_events(  # type: ignore[no-untyped-def]
         range_place: int32 (words,), ascending within a range; range_word: uint64 (words,).
         available: uint64 (ranges, cameras).
         slot_start: int64 (places + 1,), where the slots of a place begin.
-        slot_camera: int64 (slots,), a camera that is linked with the place.
+        slot_camera: int32 (slots,), a camera that is linked with the place.
         link_start: int64 (slots + 1,), where the links of a slot begin.
         link_place: int32 (links,), places of the slot's camera.
-        asked, held: int64 (slots,), updated: how often the camera was available, and saw somebody.
+        keeping: whether ``asked`` and ``held`` are updated.
+        asked, held: int32 (slots,): how often the camera was available, and saw somebody.
         judged, alone: int64 (places,), updated: events at which all linked cameras were available, and those
             of them that none of the cameras held.
         unseen: bool (events,), written: whether no camera is known to have held it.
@@ -76,7 +79,7 @@ def tally_events(  # type: ignore[no-untyped-def]
                         and range_word[range_start[r] + found] & mask
                     ):
                         seen = True
-            if known:
+            if known and keeping:
                 asked[slot] += 1
                 held[slot] += seen
             all_known &= known
@@ -85,6 +88,36 @@ def tally_events(  # type: ignore[no-untyped-def]
             judged[place] += 1
             alone[place] += not anybody
         unseen[k] = not anybody
+
+
+@numba.njit(cache=True, nogil=True, boundscheck=False)
+def find_slots(start, place, windows):  # type: ignore[no-untyped-def]
+    """Cut every place's links by camera.
+
+    Args:
+        start, place: see SpreadLinks: those of one camera follow each other.
+        windows: windows per camera.
+
+    Returns:
+        slot_start, slot_camera, link_start; see tally_events.
+    """
+    slot_start = np.zeros(start.shape[0], dtype=np.int64)
+    slots = 0
+    for one in range(start.shape[0] - 1):
+        for k in range(start[one], start[one + 1]):
+            slots += k == start[one] or place[k] // windows != place[k - 1] // windows
+        slot_start[one + 1] = slots
+    camera = np.empty(slots, dtype=np.int32)
+    link_start = np.empty(slots + 1, dtype=np.int64)
+    link_start[slots] = place.shape[0]
+    slot = 0
+    for one in range(start.shape[0] - 1):
+        for k in range(start[one], start[one + 1]):
+            if k == start[one] or place[k] // windows != place[k - 1] // windows:
+                camera[slot] = place[k] // windows
+                link_start[slot] = k
+                slot += 1
+    return slot_start, camera, link_start
 
 
 @dataclass(frozen=True)
@@ -131,14 +164,14 @@ class ExitTally:
         self._recent: deque[SparseRange] = deque(maxlen=-(-2 * self._gap // clock.range_ticks) + 2)
         # exits, gone, entries, came
         self._counts: Ints = np.zeros((4, cameras * grid.windows), dtype=np.int64)
-        self._known: dict[int, tuple[int, int]] = {}
+        # By place and holder, ascending: keys, asked, held.
+        self._known: tuple[Ints, Ints, Ints] = (_NONE, _NONE, _NONE)
         self._successions: SuccessionTally | None = None
         self._watched = 0
         if cameras <= MOST_CAMERAS:
             zone = zones_of(grid, TransitSpec().zone)
             self._successions = SuccessionTally(cameras, zone, clock.fps)
-        self._slot_start: Ints
-        self._set_links(np.empty((0, 2), dtype=np.int64))
+        self._set_links(SpreadLinks.of(np.empty((0, 2), dtype=np.int64), self._counts.shape[1], grid))
 
     @property
     def cameras(self) -> int:
@@ -154,33 +187,24 @@ class ExitTally:
         if self._successions is not None:
             self._successions.grow(cameras)
         self._counts = np.pad(self._counts, ((0, 0), (0, more)))
-        self._slot_start = np.concatenate(
-            [self._slot_start, np.full(more, len(self._slot_camera), dtype=np.int64)]
-        )
+        ends = np.full(more, len(self._slot_camera), dtype=np.int64)
+        self._slot_start = np.concatenate([self._slot_start, ends])
 
-    def link(self, pairs: Ints) -> None:
-        """From the next range on, these places see the same ground: int64 (links, 2), in any order.
+    def link(self, links: SpreadLinks) -> None:
+        """From the next range on, these places see the same ground.
 
         What was counted stays, by window and camera.
         """
         self._keep()
-        self._set_links(pairs)
+        self._set_links(links)
 
-    def _set_links(self, pairs: Ints) -> None:
-        places, windows = self._counts.shape[1], self._grid.windows
-        start, other = spread_links(pairs, places, self._grid)
-        own = np.repeat(np.arange(places), np.diff(start))
-        # A place's links are sorted: those of one camera follow each other.
-        slot = own * HELD_KEY + other // windows
-        first = np.flatnonzero(np.diff(slot, prepend=-1))
-        keys = slot[first]
-        self._slot_camera: Ints = keys % HELD_KEY
-        self._slot_place: Ints = keys // HELD_KEY
-        self._slot_start = np.searchsorted(self._slot_place, np.arange(places + 1)).astype(np.int64)
-        self._link_start: Ints = np.append(first, len(other)).astype(np.int64)
-        self._link_place = other
-        self._asked: Ints = np.zeros(len(keys), dtype=np.int64)
-        self._held: Ints = np.zeros(len(keys), dtype=np.int64)
+    def _set_links(self, links: SpreadLinks) -> None:
+        self._link_place = links.place
+        start, camera, link_start = find_slots(*links, self._grid.windows)
+        self._slot_start: Ints = start
+        self._slot_camera: Places = camera
+        self._link_start: Ints = link_start
+        self._asked, self._held = np.zeros((2, len(self._slot_camera)), dtype=np.int32)
 
     def add(self, entry: OccupancyRange | SparseRange) -> None:
         """Watch one range more."""
@@ -206,13 +230,12 @@ class ExitTally:
     def counts(self) -> ExitCounts:
         """What is known now."""
         self._keep()
-        keys = np.array(sorted(self._known), dtype=np.int64)
-        values = np.array([self._known[key] for key in keys.tolist()], dtype=np.int64).reshape(-1, 2)
+        keys, asked, held = self._known
         place, holder = keys // HELD_KEY, keys % HELD_KEY
         windows = self._grid.windows
         exits, gone, entries, came = self._counts.reshape(4, -1, windows).copy()
         return ExitCounts(
-            exits, gone, entries, came, place // windows, place % windows, holder, values[:, 0], values[:, 1],
+            exits, gone, entries, came, place // windows, place % windows, holder, asked, held,
             self._gap / self._clock.fps,
             None if self._successions is None else self._successions.found(self._watched),
         )  # fmt: skip
@@ -228,26 +251,28 @@ class ExitTally:
         available = np.zeros((len(ranges), self.cameras), dtype=np.uint64)
         for number, one in enumerate(ranges):
             available[number, : len(one.available)] = one.available
-        unheld = row > 0
-        asked, held = (np.zeros_like(c) if unheld else c for c in (self._asked, self._held))
         tally_events(
             events.tick, events.place, since, until, self._clock.range_ticks, ranges[0].index,
             np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
             np.concatenate([one.occupied.place for one in ranges]),
             np.concatenate([one.occupied.word for one in ranges]),
             available, self._slot_start, self._slot_camera, self._link_start, self._link_place,
-            asked, held, self._counts[row], self._counts[row + 1], unseen,
+            row == 0, self._asked, self._held, self._counts[row], self._counts[row + 1], unseen,
         )  # fmt: skip
         return unseen
 
     def _keep(self) -> None:
         """Add what the present links have counted to what is known."""
         counted = np.flatnonzero(self._asked)
-        keys = self._slot_place[counted] * HELD_KEY + self._slot_camera[counted]
-        for key, asked, held in zip(
-            keys.tolist(), self._asked[counted].tolist(), self._held[counted].tolist(), strict=True
-        ):
-            before = self._known.get(key, (0, 0))
-            self._known[key] = before[0] + asked, before[1] + held
-        self._asked[:] = 0
-        self._held[:] = 0
+        place = np.searchsorted(self._slot_start, counted, side="right") - 1
+        keys = place * HELD_KEY + self._slot_camera[counted]
+        known, *values = self._known
+        new = np.setdiff1d(keys, known, assume_unique=True)
+        at = np.searchsorted(known, new)
+        known = np.insert(known, at, new)
+        values = [np.insert(column, at, 0) for column in values]
+        at = np.searchsorted(known, keys)
+        for column, more in zip(values, (self._asked, self._held), strict=True):
+            column[at] += more[counted]
+            more[:] = 0
+        self._known = known, values[0], values[1]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from sdist_ray.occupancy.block import Clock, OccupancyRange
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.sparse import SparseRange, SparseWords
+from sdist_ray.topology.links import Links
 
 ENTRY, EXIT = 0, 1
 NEVER = np.int64(-(1 << 62))
@@ -155,31 +157,76 @@ def _spread(start, place, near):  # type: ignore[no-untyped-def]
     """
     places, windows = start.shape[0] - 1, near.shape[0]
     begins = np.zeros(places + 1, dtype=np.int64)
-    spread = np.empty(max(place.shape[0], 16), dtype=np.int32)
+    spread = np.empty(0, dtype=np.int32)
     # For whom a place was taken last: cheaper than sorting, each link comes up to 81 times.
-    taken = np.full(places, -1, dtype=np.int32)
-    count = 0
-    for one in range(places):
-        for here in near[one % windows]:
-            if here < 0:
-                continue
-            beside = one - one % windows + here
-            for k in range(start[beside], start[beside + 1]):
-                other = place[k]
-                for there in near[other % windows]:
-                    to = other - other % windows + there
-                    if there < 0 or taken[to] == one:
-                        continue
-                    taken[to] = one
-                    if count == spread.shape[0]:
-                        more = np.empty(2 * count, dtype=np.int32)
-                        more[:count] = spread
-                        spread = more
-                    spread[count] = to
-                    count += 1
-        spread[begins[one] : count].sort()
-        begins[one + 1] = count
-    return begins, spread[:count].copy()
+    taken = np.empty(places, dtype=np.int32)
+    for filling in (False, True):
+        # Counted first: an array that grows would take three times as much memory.
+        taken[:] = -1
+        count = 0
+        for one in range(places):
+            for here in near[one % windows]:
+                if here < 0:
+                    continue
+                beside = one - one % windows + here
+                for k in range(start[beside], start[beside + 1]):
+                    other = place[k]
+                    for there in near[other % windows]:
+                        to = other - other % windows + there
+                        if there < 0 or taken[to] == one:
+                            continue
+                        taken[to] = one
+                        if filling:
+                            spread[count] = to
+                        count += 1
+            if filling:
+                spread[begins[one] : count].sort()
+            begins[one + 1] = count
+        if not filling:
+            spread = np.empty(count, dtype=np.int32)
+    return begins, spread
+
+
+class SpreadLinks(NamedTuple):
+    """The places that see what a place sees: those linked with it, with their neighbours, and its own ones.
+
+    A window's links are its neighbours' as well, on both sides: borders are not exact.
+
+    Attributes:
+        start: int64 (places + 1,), where the links of a place begin.
+        place: int32 (links,), places, ascending within each.
+    """
+
+    start: npt.NDArray[np.int64]
+    place: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, pairs: npt.NDArray[np.int64], places: int, grid: Grid) -> SpreadLinks:
+        """Those of a network.
+
+        Args:
+            pairs: int64 (links, 2), places in any order; a place is camera * windows + window.
+            places: how many there are.
+            grid: of every camera.
+        """
+        pairs = pairs.reshape(-1, 2)
+        one, other = np.concatenate([pairs, pairs[:, ::-1]]).T
+        order = np.argsort(one, kind="stable")
+        start = np.searchsorted(one[order], np.arange(places + 1)).astype(np.int64)
+        return cls(*_spread(start, other[order].astype(np.int32), _grid_neighbours(grid)))
+
+    @classmethod
+    def between(cls, links: Links, cameras: Sequence[str], grid: Grid) -> SpreadLinks:
+        """Those of a network whose ``cameras`` number its places: those of ``links``, and maybe others."""
+        place = {camera: number for number, camera in enumerate(cameras)}
+        number = np.array([place[camera] for camera in links.cameras], dtype=np.int64) * grid.windows
+        pairs = [number[links.camera_a] + links.window_a, number[links.camera_b] + links.window_b]
+        return cls.of(np.column_stack(pairs), len(cameras) * grid.windows, grid)
+
+    def grown(self, places: int) -> SpreadLinks:
+        """The same with more places, which are linked with none."""
+        more = np.full(places + 1 - len(self.start), len(self.place), dtype=np.int64)
+        return SpreadLinks(np.concatenate([self.start, more]), self.place)
 
 
 @dataclass(frozen=True)
@@ -204,27 +251,6 @@ class Events:
         place = np.concatenate([np.empty(0, np.int32), *(part.place for part in parts)])
         order = np.lexsort((place, tick))
         return cls(tick[order], place[order])
-
-
-def spread_links(
-    pairs: npt.NDArray[np.int64], places: int, grid: Grid
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """The places that see what a place sees: those linked with it, with their neighbours, and its own ones.
-
-    Args:
-        pairs: int64 (links, 2), places in any order; a place is camera * windows + window.
-        places: how many there are.
-        grid: of every camera.
-
-    Returns:
-        int64 (places + 1,), where the links of a place begin; int32 (links,), places, ascending within each.
-    """
-    pairs = pairs.reshape(-1, 2)
-    one, other = np.concatenate([pairs, pairs[:, ::-1]]).T
-    order = np.argsort(one, kind="stable")
-    start = np.searchsorted(one[order], np.arange(places + 1)).astype(np.int64)
-    begins, spread = _spread(start, other[order].astype(np.int32), _grid_neighbours(grid))
-    return begins, spread
 
 
 def _grid_neighbours(grid: Grid) -> npt.NDArray[np.int64]:
@@ -257,13 +283,12 @@ class EventFinder:
         self._blind = np.full(cameras, NEVER, dtype=np.int64)
         self._index: int | None = None
         self._room = 1 << 12
-        self._link_start: npt.NDArray[np.int64] = np.zeros(len(self._last) + 1, dtype=np.int64)
-        self._link_place: npt.NDArray[np.int32] = np.empty(0, dtype=np.int32)
+        self._links = SpreadLinks.of(np.empty((0, 2), np.int64), len(self._last), grid)
 
     @property
     def nbytes(self) -> int:
         """Bytes of what is kept from range to range."""
-        links = self._link_start.nbytes + self._link_place.nbytes
+        links = self._links.start.nbytes + self._links.place.nbytes
         return int(self._last.nbytes + self._open.nbytes + links)
 
     def grow(self, cameras: int) -> None:
@@ -274,15 +299,11 @@ class EventFinder:
         self._open_count = np.pad(self._open_count, (0, more))
         blind = NEVER if self._index is None else (self._index + 1) * self._clock.range_ticks - 1
         self._blind = np.pad(self._blind, (0, more), constant_values=blind)
-        ends = np.full(more * self._grid.windows, len(self._link_place), dtype=np.int64)
-        self._link_start = np.concatenate([self._link_start, ends])
+        self._links = self._links.grown(len(self._last))
 
-    def link(self, pairs: npt.NDArray[np.int64]) -> None:
-        """From the next range on, these places see the same ground: int64 (links, 2), in any order.
-
-        A window's links are its neighbours' as well, on both sides: borders are not exact.
-        """
-        self._link_start, self._link_place = spread_links(pairs, len(self._last), self._grid)
+    def link(self, links: SpreadLinks) -> None:
+        """From the next range on, these places see the same ground."""
+        self._links = links
 
     def add(self, entry: OccupancyRange | SparseRange) -> tuple[Events, Events]:
         """The range's entries, and the exits that have become certain in it."""
@@ -300,7 +321,7 @@ class EventFinder:
             kind = np.empty(self._room, np.int8)
             count = find_events(
                 words.place, words.word, entry.available, first, ticks, self._grid.columns, self._grid.rows,
-                self._gap, self._link_start, self._link_place, *state, tick, place, kind,
+                self._gap, *self._links, *state, tick, place, kind,
             )  # fmt: skip
             if count >= 0:
                 break

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sdist_ray.occupancy.block import Clock, OccupancyRange
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.sparse import SparseRange
-from sdist_ray.topology.transit.events import NEVER, EventFinder, Events
+from sdist_ray.topology.transit.events import NEVER, EventFinder, Events, SpreadLinks
 from sdist_ray.topology.transit.fit import Routes, fit_routes
 from sdist_ray.topology.transit.kernels import merge_parties
 from sdist_ray.topology.transit.model import Transits, make_transits
@@ -125,9 +125,9 @@ class TransitLearner:
         self.available_ticks = np.pad(self.available_ticks, (0, cameras - self.cameras))
         self.cameras = cameras
 
-    def link(self, pairs: npt.NDArray[np.int64]) -> None:
-        """From the next range on these places see the same ground; see EventFinder.link."""
-        self._finder.link(pairs)
+    def link(self, links: SpreadLinks) -> None:
+        """From the next range on these places see the same ground."""
+        self._finder.link(links)
 
     def add(self, entry: OccupancyRange | SparseRange) -> None:
         """Watch one range more; ranges come in ascending order."""
