@@ -171,6 +171,8 @@ class ExitTally:
         if cameras <= MOST_CAMERAS:
             zone = zones_of(grid, TransitSpec().zone)
             self._successions = SuccessionTally(cameras, zone, clock.fps)
+        self._slot_start: Ints
+        self._slot_camera: Places
         self._set_links(SpreadLinks.of(np.empty((0, 2), dtype=np.int64), self._counts.shape[1], grid))
 
     @property
@@ -201,8 +203,8 @@ class ExitTally:
     def _set_links(self, links: SpreadLinks) -> None:
         self._link_place = links.place
         start, camera, link_start = find_slots(*links, self._grid.windows)
-        self._slot_start: Ints = start
-        self._slot_camera: Places = camera
+        self._slot_start = start
+        self._slot_camera = camera
         self._link_start: Ints = link_start
         self._asked, self._held = np.zeros((2, len(self._slot_camera)), dtype=np.int32)
 
