@@ -2,6 +2,7 @@
 
 import itertools
 import multiprocessing
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,12 @@ from benchmarks.stores import resident
 from sdist_ray.errors import InputError
 from sdist_ray.exclusion.tile import STORES, Counting, Tile
 from sdist_ray.jobs import host
-from sdist_ray.jobs.topology_live import give_back_memory
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import Padding, pad_ranges
 from sdist_ray.partition.memory import Demand, readable, refuse_unless_fits, tile_bytes
 from sdist_ray.partition.plan import cut_evenly, plan_tiles, row_stripes
-from sdist_ray.runtime.memory import free_memory
+from sdist_ray.runtime.memory import GivingBack, free_memory, give_back_memory
 from sdist_ray.simulation.activity import activity_ranges
 from sdist_ray.topology.links import directed_links, join_directed, mutual_links
 from tests.test_jobs import refused
@@ -142,6 +142,18 @@ def peak_growth(connection, store, cameras, people, seconds):
     before = resident("VmRSS")
     assert len(count(seconds).row)
     connection.send((resident("VmHWM") - before, sum(seen) / (cameras * 10 * seconds)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc is asked to give memory back")
+def test_memory_that_was_in_use_for_a_moment_is_given_back():
+    # As messages do: most are gone soon, and what stays lies between them.
+    made = [bytes(60_000) for _ in range(4000)]
+    full = resident("VmRSS")
+    made = made[::40]
+    GivingBack(every_s=3600)()
+    kept = resident("VmRSS")
+    GivingBack(every_s=0)()
+    assert resident("VmRSS") < min(kept, full) - 150_000_000, (full, kept, len(made))
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")

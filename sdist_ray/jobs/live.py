@@ -31,6 +31,7 @@ from sdist_ray.runtime.health import CameraHealth, NetworkHealth
 from sdist_ray.runtime.live.commands import Commands
 from sdist_ray.runtime.live.control import ControlServer
 from sdist_ray.runtime.live.network import LiveNetwork
+from sdist_ray.runtime.memory import GivingBack
 from sdist_ray.runtime.network import Tally
 from sdist_ray.settings import NetworkSettings
 from sdist_ray.video.source import Image
@@ -242,6 +243,7 @@ def _watch(
     ends = math.inf if live.duration_s is None else began + live.start_in_s + live.duration_s
     publish_at, measure_at = began + live.publish_s, began
     links, edges, lost = None, None, 0
+    giving_back = GivingBack()
     with LiveTable(f"sdist-ray {live.name}") as table:
         while (now := time.monotonic()) < ends and not interrupt.wanted.is_set():
             health = running.look()
@@ -258,6 +260,7 @@ def _watch(
             latest.health = health = replace(health, links=links, edges=edges)
             latest.tell(health)
             table.update(health)
+            giving_back()
             if metrics is not None and now >= measure_at:
                 measure_at = now + MEASURE_S
                 metrics.publish(health)

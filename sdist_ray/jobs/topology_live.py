@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from sdist_ray import __version__
 from sdist_ray.jobs.changes import write_changes
@@ -36,6 +32,7 @@ from sdist_ray.report.snapshots import write_snapshot
 from sdist_ray.runtime.health import NetworkHealth
 from sdist_ray.runtime.live.control import refuse_if_runs
 from sdist_ray.runtime.live.network import LiveNetwork
+from sdist_ray.runtime.memory import give_back_memory
 from sdist_ray.settings import TopologyJob
 from sdist_ray.topology.graph import Edges
 from sdist_ray.topology.links import DirectedLinks, Links
@@ -75,16 +72,6 @@ def run(settings: TopologyJob, config: str) -> None:
                 assert last is not None, "a network that has ended has all of its shards"
                 topology = watches.topology(last, outcome.network.tally, last=True)
     _finish(folder, publisher, settings, inputs, outcome, topology)
-
-
-def give_back_memory() -> None:
-    """Let the system have what was in use for a moment: an endless run publishes again and again, always of
-    another size, and what allocators keep for later grows.
-    """
-    pa.default_memory_pool().release_unused()
-    with contextlib.suppress(OSError, AttributeError):
-        # Only glibc has it.
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def linked(

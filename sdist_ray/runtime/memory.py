@@ -1,11 +1,17 @@
-"""How much memory this machine, or the container that this process is in, has left."""
+"""How much memory this machine, or the container that this process is in, has left; and giving it back."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+
+GIVE_BACK_S = 10.0
 UNLIMITED = 1 << 60
 """Version 1 of control groups says no limit as a number just below 2^63."""
 
@@ -67,3 +73,27 @@ def _lines(path: Path) -> list[str]:
         return path.read_text().splitlines()
     except OSError:
         return []
+
+
+def give_back_memory() -> None:
+    """Let the system have what was in use for a moment: an endless run allocates again and again, always
+    something of another size, and what allocators keep for later grows.
+    """
+    pa.default_memory_pool().release_unused()
+    with contextlib.suppress(OSError, AttributeError):
+        # Only glibc has it.
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+class GivingBack:
+    """Gives memory back whenever it is called and ``every_s`` seconds have gone by since the last time."""
+
+    def __init__(self, every_s: float = GIVE_BACK_S) -> None:
+        self._every_s = every_s
+        self._next_s = time.monotonic() + every_s
+
+    def __call__(self) -> None:
+        """Give it back, if it is time to."""
+        if time.monotonic() >= self._next_s:
+            give_back_memory()
+            self._next_s = time.monotonic() + self._every_s

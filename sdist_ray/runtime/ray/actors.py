@@ -15,6 +15,7 @@ from sdist_ray.exclusion.tile import Counting
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.runtime.feeds import Assignment, CameraReport, Feed, Opening
 from sdist_ray.runtime.hosts import Parcel, ShardHost, Stale, WorkerHost, use_one_thread
+from sdist_ray.runtime.memory import GivingBack
 from sdist_ray.runtime.network import Request
 from sdist_ray.runtime.pipeline import Pipeline
 from sdist_ray.runtime.ray.runtime import RayRuntime, Setup
@@ -54,6 +55,7 @@ class ExclusionShard(ShardHost):
         use_one_thread()
         self._place = SnapshotFolder(place) if place else None
         super().__init__(counting, self._place)
+        self._giving_back = GivingBack()
         if counting is not None:
             warm_up_tiles(counting, read_only=True)
 
@@ -73,6 +75,7 @@ class ExclusionShard(ShardHost):
             padded, stored[which][place] = stored[which][place], None
             self.apply(session, padded, network, after)
             after = padded.index
+        self._giving_back()
 
     def hand_out_apart(self, session: str, pieces: Sequence[Piece], until: int) -> tuple[None, list[Parcel]]:
         """See ``hand_out``; what is handed out comes by itself, for those who need it."""
