@@ -116,10 +116,18 @@ class BlockLog:
             self._word = word
         return word % words
 
-    def in_time(self) -> tuple[Words, Words]:
-        """``bits`` and ``known`` with words in the order of time, the last one last; copies."""
-        oldest = 0 if self._word is None else (self._word + 1) % self.known.shape[1]
-        return np.roll(self.bits, -oldest, axis=2), np.roll(self.known, -oldest, axis=1)
+    def in_time(self, together: int = 1) -> tuple[Words, Words]:
+        """``bits`` and ``known`` with words in the order of time, the last one last; copies.
+
+        Without the words before anything was known, ``together`` at a time: a network that has just begun
+        does not pay for hours that it has not seen.
+        """
+        words = self.known.shape[1]
+        order = (np.arange(words) + (0 if self._word is None else self._word + 1)) % words
+        known = np.flatnonzero(self.known.any(axis=0)[order])
+        if len(known):
+            order = order[known[0] // together * together :]
+        return self.bits[:, :, order], self.known[:, order]
 
     def grow(self, cameras: int) -> None:
         """The network has more cameras; the others keep their places."""

@@ -94,7 +94,7 @@ class Moving(NamedTuple):
 
 def moving(log: BlockLog) -> Moving:
     """What a log shows of who comes and goes; a copy."""
-    dense, known = log.in_time()
+    dense, known = log.in_time(PERIOD)
     cameras, blocks, words = dense.shape
     keep_changes(dense.reshape(-1, words))
     by_word = dense.transpose(0, 2, 1)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.grid import Grid
+from sdist_ray.occupancy.sparse import SparseWords
 from sdist_ray.partition.blocks import BlockLog, Blocks
 from sdist_ray.partition.evidence import STRONG, Edges, EvidenceSettings, PairEvidence, moving
 from sdist_ray.partition.grouping import bounded_groups, group_sizes, members, numbered
@@ -55,6 +56,28 @@ def log_of(blocks):
     log.bits[:, 0] = packed(blocks, 40)
     log.known[:] = 2**64 - 1
     return log
+
+
+def test_a_log_with_room_for_hours_that_nobody_has_seen_shows_the_same():
+    random = np.random.default_rng(2)
+    logs = [BlockLog(4, Blocks(GRID), Clock(1, 64), 64 * words) for words in (3 * PERIOD, 14 * PERIOD)]
+    for index in range(50 * PERIOD - 3, 52 * PERIOD + 5):
+        together = random.random(64) < 0.2
+        there = np.stack([together, together, *(random.random((2, 64)) < 0.1)])
+        occupied = np.zeros((4, GRID.windows), np.uint64)
+        occupied[:, 5] = np.packbits(there, axis=1, bitorder="little").view(np.uint64)[:, 0]
+        for log in logs:
+            log.add(index, SparseWords.of(occupied), np.full(4, 2**64 - 1, np.uint64))
+    found = []
+    for log in logs:
+        seen = moving(log)
+        assert seen.known.shape[1] == 3 * PERIOD
+        evidence, walks = PairEvidence(4, EvidenceSettings()), Walks(4, WalkSettings(), random)
+        evidence.take(np.array([1, 2, 3, 6, 7, 11]), seen, False)
+        walks.take(seen, np.zeros(4, np.int32))
+        found.append((evidence.pairs.tolist(), evidence.nats.tolist(), walks.deviations.tolist()))
+    assert found[0] == found[1]
+    assert found[0][0] == [1]
 
 
 def test_evidence_fades_unless_it_is_seen_again_and_makes_groups():
