@@ -124,7 +124,7 @@ class BlockLog:
         """
         words = self.known.shape[1]
         order = (np.arange(words) + (0 if self._word is None else self._word + 1)) % words
-        known = np.flatnonzero(self.known.any(axis=0)[order])
+        known = np.flatnonzero(np.bitwise_or.reduce(self.known[:, order], axis=0))
         if len(known):
             order = order[known[0] // together * together :]
         return self.bits[:, :, order], self.known[:, order]

@@ -21,19 +21,18 @@ from sdist_ray.occupancy.padding import Padding
 from sdist_ray.partition.asking import Asking
 from sdist_ray.partition.evidence import STRONG, Edges, EvidenceSettings, Moving, stay
 from sdist_ray.partition.grouping import Ints, Labels, distinct
-from sdist_ray.partition.screening_kernels import collide, fold, sketch
+from sdist_ray.partition.index import MOST_TIMES, group_keys, meet
+from sdist_ray.partition.screening_kernels import sketch
 from sdist_ray.partition.strategy import require
 from sdist_ray.partition.walks import Walks, WalkSettings
+
+Places = npt.NDArray[np.int32]
 
 CHANCE = 0.016
 """How much two blocks that have nothing to do with each other have in common, of all that either has."""
 LEAST_ON = 4
 """Samples; a block that was hardly ever occupied has nothing in common with any other."""
 ORDERS_AT_ONCE = 32
-MOST_UNCOUNTED = 1 << 24
-"""Pairs that are found before they are put together: it bounds the memory."""
-TIMES_BITS = 8
-MOST_TIMES = (1 << TIMES_BITS) - 1
 LONGEST_KEY = 4
 """Samples; 16 bits of each make a key."""
 
@@ -119,26 +118,23 @@ class Screening(Asking):
         used = np.flatnonzero(seen.occupied.sum(axis=2).reshape(-1) >= LEAST_ON)
         length = self._key_length(len(used), cameras)
         crowd = crowd_of(bits, used)
+        camera = (used // blocks).astype(np.int32)
+        rounds, keys_each = self._settings.orders // ORDERS_AT_ONCE, ORDERS_AT_ONCE // length
+        member = np.empty((rounds * keys_each, len(used)), np.int32)
+        place = np.empty((len(used), len(member)), np.int32)
         # A power of two, twice as many as there are keys.
-        heads = np.empty(1 << max(8, (2 * len(used)).bit_length()), np.int64)
-        nexts = np.empty(len(used), np.int64)
-        room = np.empty(int(4 * self._settings.by_chance * cameras) + 1000, np.int64)
-        found = np.empty(0, np.int64)
-        for _ in range(self._settings.orders // ORDERS_AT_ONCE):
-            firsts = np.empty((len(used), ORDERS_AT_ONCE), np.uint16)
-            parts, more = [found], 0
-            self.work += sketch(bits, used, self._orders(crowd), firsts)
-            for begin in range(0, ORDERS_AT_ONCE - length + 1, length):
-                keys = np.zeros(len(used), np.uint64)
-                for j in range(begin, begin + length):
-                    keys = (keys << np.uint64(16)) | firsts[:, j].astype(np.uint64)
-                count = collide(keys, used // blocks, cameras, heads, nexts, room)
-                parts.append(room[:count] << TIMES_BITS | 1)
-                more += count
-                if more > MOST_UNCOUNTED:
-                    parts, more = [counted(np.concatenate(parts))], 0
-            found = counted(np.concatenate(parts))
-        return often(found, round(self._settings.by_chance * cameras))
+        ends = np.empty(1 << max(8, (2 * len(used)).bit_length()), np.int64)
+        order, firsts = np.empty(len(used), np.int32), np.empty((len(used), ORDERS_AT_ONCE), np.uint16)
+        for number in range(len(member)):
+            key = number % keys_each
+            if key == 0:
+                self.work += sketch(bits, used, self._orders(crowd), firsts)
+            keys = np.zeros(len(used), np.uint64)
+            for j in range(key * length, (key + 1) * length):
+                keys = (keys << np.uint64(16)) | firsts[:, j].astype(np.uint64)
+            group_keys(keys, camera, ends, order, member[number], place[:, number])
+        begins = np.searchsorted(camera, np.arange(cameras + 1))
+        return often(member, place, begins, round(self._settings.by_chance * cameras))
 
     def _key_length(self, used: int, cameras: int) -> int:
         """Samples of a key, so that not too many blocks have one in common by chance."""
@@ -158,23 +154,23 @@ class Screening(Asking):
         return np.asarray(np.argsort(np.argsort(draws, axis=0), axis=0), np.uint16)
 
 
-def counted(found: Ints) -> Ints:
-    """What was found, once each, ascending: pairs in the upper bits, how often in the lowest TIMES_BITS.
+def often(member: Places, place: Places, begins: Ints, most: int) -> Ints:
+    """The pairs of cameras that meet most often, about ``most`` of them: lower * cameras + higher, ascending.
 
-    ``found`` is sorted where it is.
+    Of those that meet equally often, all or none.
+
+    Args:
+        member, place, begins: see index.meet.
+        most: pairs.
     """
-    found.sort()
-    return found[: fold(found, TIMES_BITS)].copy()
-
-
-def often(found: Ints, most: int) -> Ints:
-    """The pairs that were found most often, about ``most`` of them; all of those found equally often."""
-    times = found & MOST_TIMES
-    for least in range(1, MOST_TIMES + 1):
-        chosen = times >= least
-        if np.count_nonzero(chosen) <= most:
-            break
-    return np.asarray(found[chosen] >> TIMES_BITS)
+    times = np.zeros(MOST_TIMES + 1, np.int64)
+    meet(member, place, begins, 0, times, np.empty(0, np.int64))
+    # At least so often: ascending, the fewer the more often.
+    at_least = np.cumsum(times[::-1])[::-1]
+    least = min(int(np.count_nonzero(at_least[1:] > most)) + 1, MOST_TIMES)
+    pairs = np.empty(int(at_least[least]), np.int64)
+    meet(member, place, begins, least, times, pairs)
+    return pairs
 
 
 def crowd_of(bits: Words, used: Ints) -> Ints:

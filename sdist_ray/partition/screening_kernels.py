@@ -7,8 +7,6 @@ import numpy as np
 
 from sdist_ray.exclusion.kernels import popcount
 
-MOST_TOGETHER = 64
-"""More blocks than that under one key say nothing about any two of them."""
 STAY_GAP = 5
 """Samples from one at which a block is occupied to the next, at most, within one stay: people are missed."""
 STAY_ENDS = 3
@@ -188,60 +186,3 @@ def sketch(bits, rows, ranks, firsts):  # type: ignore[no-untyped-def]
                 for j in range(orders):
                     firsts[k, j] = min(firsts[k, j], ranks[sample, j])
     return work
-
-
-@numba.njit(cache=True, nogil=True, boundscheck=False)
-def collide(keys, cameras, network, heads, nexts, pairs):  # type: ignore[no-untyped-def]
-    """Pairs of cameras of which blocks have the same key.
-
-    Args:
-        keys: uint64 (n,).
-        cameras: int64 (n,), whose.
-        network: how many cameras there are.
-        heads: int64 (2**k,), scratch.
-        nexts: int64 (n,), scratch.
-        pairs: int64 (most,), written: lower * network + higher, some of them several times.
-
-    Returns:
-        How many pairs there are; as many as there is room for, where there are more.
-    """
-    heads[:] = -1
-    mask = np.uint64(heads.shape[0] - 1)
-    count = 0
-    for k in range(keys.shape[0]):
-        mixed = keys[k] * np.uint64(0x9E3779B97F4A7C15)
-        slot = np.int64((mixed ^ (mixed >> np.uint64(29))) & mask)
-        seen, other = 0, heads[slot]
-        while other >= 0 and seen < MOST_TOGETHER:
-            if keys[other] == keys[k]:
-                seen += 1
-                a, b = cameras[other], cameras[k]
-                if a != b and count < pairs.shape[0]:
-                    pairs[count] = min(a, b) * network + max(a, b)
-                    count += 1
-            other = nexts[other]
-        nexts[k] = heads[slot]
-        heads[slot] = k
-    return count
-
-
-@numba.njit(cache=True, nogil=True, boundscheck=False)
-def fold(found, bits):  # type: ignore[no-untyped-def]
-    """Put entries of the same upper bits together, and add what their lowest bits say, up to all ones.
-
-    Args:
-        found: int64 (n,), ascending; what is put together is written to its beginning.
-        bits: how many say how often.
-
-    Returns:
-        How many entries are left.
-    """
-    most = (np.int64(1) << bits) - 1
-    left = 0
-    for k in range(found.shape[0]):
-        if left and found[left - 1] >> bits == found[k] >> bits:
-            found[left - 1] += min(found[k] & most, most - (found[left - 1] & most))
-        else:
-            found[left] = found[k]
-            left += 1
-    return left

@@ -15,11 +15,10 @@ from sdist_ray.occupancy.sparse import SparseWords
 from sdist_ray.partition.blocks import BlockLog, Blocks
 from sdist_ray.partition.evidence import moving
 from sdist_ray.partition.grouping import group_sizes, numbered
+from sdist_ray.partition.index import MOST_TOGETHER, group_keys
 from sdist_ray.partition.screening import (
-    TIMES_BITS,
     Screening,
     ScreeningSettings,
-    counted,
     crowd_of,
     often,
 )
@@ -29,7 +28,6 @@ from sdist_ray.partition.screening_kernels import (
     PERIOD,
     STAY_ENDS,
     STAY_GAP,
-    collide,
     keep_changes,
     score_pairs,
     sketch,
@@ -179,27 +177,41 @@ def test_first_samples_equal_the_oracle(blocks):
     assert crowd_of(bits, rows).tolist() == expected
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5)), max_size=30))
-def test_keys_collide_where_they_are_equal(entries):
-    keys = np.array([key for key, _ in entries], np.uint64) * np.uint64(1 << 60)
-    cameras = np.array([camera for _, camera in entries], np.int64)
-    room = np.empty(1000, np.int64)
-    heads, nexts = np.empty(256, np.int64), np.empty(len(entries), np.int64)
-    count = collide(*frozen(keys, cameras), 6, heads, nexts, room)
-    expected = {
-        min(a, b) * 6 + max(a, b)
-        for k, (key, a) in enumerate(entries)
-        for other, b in entries[:k]
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.lists(st.integers(0, 4), min_size=3, max_size=3)), max_size=40),
+    st.integers(1, 12),
+)
+def test_whom_cameras_meet_equals_the_oracle(entries, most):
+    entries = sorted(entries, key=lambda entry: entry[0])
+    camera = np.array([camera for camera, _ in entries], np.int32)
+    member, place = np.empty((3, len(entries)), np.int32), np.empty((len(entries), 3), np.int32)
+    for number in range(3):
+        keys = np.array([keys[number] for _, keys in entries], np.uint64) * np.uint64(1 << 60)
+        scratch = np.empty(4, np.int64), np.empty(len(entries), np.int32)
+        group_keys(*frozen(keys, camera), *scratch, member[number], place[:, number])
+    expected = Counter(
+        a * 6 + b
+        for k, (a, keys) in enumerate(entries)
+        for b, others in entries[k + 1 :]
+        for key, other in zip(keys, others, strict=True)
         if key == other and a != b
-    }
-    assert set(room[:count].tolist()) == expected
+    )
+    found = often(*frozen(member, place, np.searchsorted(camera, np.arange(7))), most).tolist()
+    least = min(k for k in range(1, 256) if k == 255 or sum(n >= k for n in expected.values()) <= most)
+    assert found == sorted(pair for pair, n in expected.items() if n >= least)
 
 
-def test_no_more_pairs_collide_than_there_is_room_for():
-    keys, cameras = np.zeros(50, np.uint64), np.arange(50)
-    room = np.full(101, -1, np.int64)
-    assert collide(keys, cameras, 50, np.empty(256, np.int64), np.empty(50, np.int64), room[:100]) == 100
-    assert room[100] == -1
+def test_a_block_meets_no_more_than_so_many_and_often_enough_is_enough():
+    cameras = MOST_TOGETHER + 10
+    member, place = np.empty((300, cameras), np.int32), np.empty((cameras, 300), np.int32)
+    for number in range(300):
+        group_keys(
+            np.zeros(cameras, np.uint64), np.arange(cameras, dtype=np.int32), np.empty(256, np.int64),
+            np.empty(cameras, np.int32), member[number], place[:, number],
+        )  # fmt: skip
+    found = often(member, place, np.arange(cameras + 1), 3).tolist()
+    near = [(a, b) for a in range(cameras) for b in range(a + 1, cameras) if b - a <= MOST_TOGETHER]
+    assert found == [a * cameras + b for a, b in near]
 
 
 # ---- unions
@@ -267,27 +279,3 @@ def test_screening_finds_cameras_that_see_the_same(all_up_to, walks_up_to):
     assert group_sizes(labels).max() <= 30
     assert strategy.work > 0
     assert bool(len(strategy._walks.pairs)) == (walks_up_to > 0)
-
-
-@given(st.lists(st.integers(0, 9), max_size=400), st.integers(0, 12))
-def test_pairs_found_most_often_are_asked(pairs, most):
-    """However they came in parts: each with how often it was found, which stops at 255."""
-    middle = len(pairs) // 3
-    first = counted(np.array(pairs[:middle], np.int64) << TIMES_BITS | 1)
-    found = counted(np.concatenate([first, np.array(pairs[middle:], np.int64) << TIMES_BITS | 1]))
-    times = Counter(pairs)
-    assert dict(zip((found >> TIMES_BITS).tolist(), (found & 255).tolist(), strict=True)) == times
-    asked = often(found, most).tolist()
-    assert asked == sorted(asked)
-    assert len(asked) <= most
-    left = set(times) - set(asked)
-    assert not asked or max((times[pair] for pair in left), default=0) < min(times[pair] for pair in asked)
-    # No more is left than must be.
-    if left:
-        best = max(times[pair] for pair in left)
-        assert len(asked) + sum(times[pair] == best for pair in left) > most
-
-
-def test_more_often_than_can_be_said_is_often():
-    pairs = np.full(1000, 7, np.int64) << TIMES_BITS | 1
-    assert counted(np.append(counted(pairs), pairs)).tolist() == [7 << TIMES_BITS | 255]
