@@ -11,33 +11,19 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from sdist_ray.occupancy.bits import popcount
+
 Bits = npt.NDArray[np.uint64]
 """uint64 (words, height), see above."""
 Binary = npt.NDArray[np.uint8]
 """uint8 (height, width), 255 or 0."""
 
-_ONES = np.uint64(0x0101010101010101)
 _GATHER = np.uint64(0x0102040810204080)
 
 
 def words_of(width: int) -> int:
     """Words in a row of so many pixels."""
     return (width + 63) // 64
-
-
-@numba.njit(inline="always", nogil=True)
-def popcount(word):  # type: ignore[no-untyped-def]
-    """Number of set bits of a uint64 (LLVM knows this idiom and makes it one instruction)."""
-    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return (word * _ONES) >> np.uint64(56)
-
-
-@numba.njit(inline="always", nogil=True)
-def lowest_bit(word):  # type: ignore[no-untyped-def]
-    """Number of the lowest set bit of a uint64; 64 where none is."""
-    return np.int64(popcount(~word & (word - np.uint64(1))))
 
 
 @numba.njit(inline="always", nogil=True)
@@ -91,7 +77,7 @@ def keep_watched(bits, watched):  # type: ignore[no-untyped-def]
         bits: uint64 (words, height), updated.
         watched: uint64 (words, height).
     """
-    count = np.uint64(0)
+    count = np.int64(0)
     for k in range(bits.shape[0]):
         for y in range(bits.shape[1]):
             word = bits[k, y] & watched[k, y]

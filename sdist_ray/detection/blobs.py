@@ -12,7 +12,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from sdist_ray.detection.bits import Bits, lowest_bit, popcount
+from sdist_ray.detection.bits import Bits
+from sdist_ray.occupancy.bits import lowest_bit, popcount
 
 Blobs = npt.NDArray[np.int32]
 """int32 (n, 5): left, top, width, height of the box and area, pixels; in the order of their first pixels, row
@@ -213,7 +214,7 @@ def _components(bits, least, largest):  # type: ignore[no-untyped-def]
     """Blobs, int32 (n, 5), of the areas that count."""
     words, height = bits.shape
     some = np.zeros(height, np.uint64)
-    most = np.uint64(0)
+    most = np.int64(0)
     for k in range(words):
         for y in range(height):
             word = bits[k, y]
@@ -221,8 +222,8 @@ def _components(bits, least, largest):  # type: ignore[no-untyped-def]
             some[y] |= word
             most += popcount(word & ~(word << np.uint64(1) | carry))
     # A run of set pixels is known by its number, and so is a component: by that of its first run.
-    runs = np.empty((np.int64(most), 3), np.int32)
-    parent = np.empty(np.int64(most), np.int32)
+    runs = np.empty((most, 3), np.int32)
+    parent = np.empty(most, np.int32)
     count = above = 0
     for y in range(height):
         begin = count

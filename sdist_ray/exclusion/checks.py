@@ -8,10 +8,10 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from sdist_ray.exclusion.kernels import lowest_bit
 from sdist_ray.exclusion.misses import ALIVE, LENGTH, MASK, PLANES, PRESET, START, WORD, count_together
 from sdist_ray.exclusion.spread import pad_camera
 from sdist_ray.exclusion.vector import VECTOR_WORDS, fetch
+from sdist_ray.occupancy.bits import lowest_bit
 
 ONE = np.uint64(1)
 AHEAD = 24

@@ -12,21 +12,7 @@ import numpy as np
 
 from sdist_ray.exclusion.vector import LINE_BYTES, prefetch
 from sdist_ray.exclusion.vertical import MOST_PER_SUM, add_ticks
-
-
-@numba.njit(inline="always", nogil=True)
-def popcount(word):  # type: ignore[no-untyped-def]
-    """Number of set bits of a uint64 (LLVM knows this idiom and makes it one instruction)."""
-    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
-
-
-@numba.njit(inline="always", nogil=True)
-def lowest_bit(word):  # type: ignore[no-untyped-def]
-    """Number of the lowest set bit of a uint64 that is not zero."""
-    return np.int64(popcount((word & (~word + np.uint64(1))) - np.uint64(1)))
+from sdist_ray.occupancy.bits import lowest_bit, popcount
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -111,14 +97,14 @@ def count_opportunities(  # type: ignore[no-untyped-def]
                 most = max(most, np.int64(counts[camera]))
         for visit in range(starts[row], starts[row + 1]):
             x, k = visit_word[visit], visit_range[visit]
-            more = np.int64(popcount(x))
+            more = popcount(x)
             if byte and most + more > 255:
                 most = np.int64(0)
                 fits = True
                 for camera in range(cameras):
                     count = np.int64(counts[camera])
                     most = max(most, count)
-                    if count + np.int64(popcount(x & countable[k, camera])) > 255:
+                    if count + popcount(x & countable[k, camera]) > 255:
                         fits = False
                 if not fits:
                     halved[halvings] = counts

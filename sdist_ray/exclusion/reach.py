@@ -5,7 +5,6 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from sdist_ray.exclusion.kernels import lowest_bit
 from sdist_ray.exclusion.spread import pad_camera
 from sdist_ray.exclusion.vector import (
     VECTOR_WORDS,
@@ -18,6 +17,7 @@ from sdist_ray.exclusion.vector import (
     unlike,
 )
 from sdist_ray.exclusion.vertical import add_eight
+from sdist_ray.occupancy.bits import lowest_bit
 
 ONE = np.uint64(1)
 ALL = ~np.uint64(0)

@@ -8,8 +8,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from sdist_ray.exclusion.kernels import lowest_bit
 from sdist_ray.exclusion.vector import VECTOR_WORDS, either, load, store
+from sdist_ray.occupancy.bits import lowest_bit
 
 ONE = np.uint64(1)
 ALL = ~np.uint64(0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from sdist_ray.exclusion.kernels import popcount
+from sdist_ray.occupancy.bits import popcount
 from sdist_ray.occupancy.block import Words
 from sdist_ray.occupancy.padding import PaddedRange, smear
 
@@ -75,9 +75,9 @@ def count_unions(place, word, windows, row_of, occupied, known, agreements, oppo
         if row_of[camera] < 0:
             continue
         row = row_of[camera] * windows + place[k] - camera * windows
-        work += np.int64(popcount(word[k])) * occupied.shape[0]
+        work += popcount(word[k]) * occupied.shape[0]
         for union in range(occupied.shape[0]):
             there = word[k] & known[union]
-            opportunities[row, union] += np.int64(popcount(there))
-            agreements[row, union] += np.int64(popcount(there & occupied[union]))
+            opportunities[row, union] += popcount(there)
+            agreements[row, union] += popcount(there & occupied[union])
     return work

@@ -16,6 +16,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from sdist_ray.occupancy.bits import clear_above, lowest_bit, popcount
 from sdist_ray.occupancy.block import MAX_TICKS, Clock, OccupancyRange, Words
 from sdist_ray.occupancy.padding import PaddedRange, Padder, Padding, spread
 from sdist_ray.occupancy.slots import SLOTS, Slots
@@ -73,15 +74,6 @@ class Rates:
         )
 
 
-@numba.njit(inline="always", nogil=True)
-def _ones(word):  # type: ignore[no-untyped-def]
-    """Number of set bits of a uint64 (LLVM knows this idiom and makes it one instruction)."""
-    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
-
-
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def collect(place, word, shift, occupied):  # type: ignore[no-untyped-def]
     """Put one range's words beside those of others.
@@ -110,33 +102,36 @@ def count_occupied(place, word, first, gap, newest, visits, occupied):  # type: 
         occupied: integers (places,), updated.
     """
     one = np.uint64(1)
+    # Shifts that spread a bit over the next gap + 1 ticks.
+    steps, reach = np.empty(64, dtype=np.uint64), np.int64(1)
+    count = 0
+    while reach <= gap:
+        step = min(reach, gap + 1 - reach)
+        steps[count] = step
+        count += 1
+        reach += step
     for k in range(place.shape[0]):
         at, x = place[k], word[k]
-        occupied[at] += _ones(x)
+        occupied[at] += popcount(x)
         # What lies within reach of an earlier tick of this range begins no visit.
-        near, reach = x << one, np.int64(1)
-        while reach <= gap:
-            step = min(reach, gap + 1 - reach)
-            near |= near << np.uint64(step)
-            reach += step
-        lowest = x & (~x + one)
-        begins = _ones(x & ~near & ~lowest)
-        visits[at] += begins + np.int64(first + _ones(lowest - one) - newest[at] > gap + 1)
-        # The highest bit, and all below it.
-        for shift in (1, 2, 4, 8, 16, 32):
-            x |= x >> np.uint64(shift)
-        newest[at] = first + _ones(x) - 1
+        near = x << one
+        for step in range(count):
+            near |= near << steps[step]
+        # The first tick does where the newest before is farther away.
+        lowest = lowest_bit(x)
+        begins = popcount(x & ~near) - 1
+        visits[at] += begins + np.int64(first + lowest - newest[at] > gap + 1)
+        newest[at] = first + 63 - clear_above(x)
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
 def count_padded(  # type: ignore[no-untyped-def]
-    place, word, starts, offsets, reach_bits, tolerance, ticks, columns, countable, counts
+    place, word, starts, offsets, reach_bits, tolerance, ticks, columns, inside, countable, counts
 ):
     """Pad cameras' windows in time and space, and count the ticks at which they are on and can be counted.
 
-    Camera by camera, laid out with a border round the grid: what is worked on stays in the cache. The loops
-    go straight through the rows that anybody was in, borders included, whose counts mean nothing: so they are
-    vectorised.
+    Camera by camera, laid out with a border round the grid: what is worked on stays in the cache. A window's
+    bits go to the nine about it without asking what the grid has there; counts of the border mean nothing.
 
     Args:
         place: int32 (n,), windows of this range and those near it, one after the other, each ascending.
@@ -147,38 +142,36 @@ def count_padded(  # type: ignore[no-untyped-def]
         tolerance: p.
         ticks: of a range.
         columns: of the grid.
+        inside: int64 (windows,), where a window is in the layout with a border.
         countable: uint64 (cameras,), r.
         counts: uint32 (cameras, (rows + 2) * (columns + 2)), updated.
     """
-    width, places = columns + 2, counts.shape[1]
-    windows = (places // width - 2) * columns
+    width, places, windows = columns + 2, counts.shape[1], inside.shape[0]
     full = ~np.uint64(0) >> np.uint64(64 - ticks)
     at = starts[:-1].copy()
-    x, across = np.zeros(places, dtype=np.uint64), np.zeros(places, dtype=np.uint64)
+    y = np.zeros(places, dtype=np.uint64)
     for camera in range(counts.shape[0]):
         first, end = camera * windows, (camera + 1) * windows
-        top, bottom = places, -1
+        nobody = True
         for k in range(offsets.shape[0]):
             while at[k] < starts[k + 1] and place[at[k]] < end:
                 bits = word[at[k]] & reach_bits[k]
                 if bits != 0:
                     bits = spread(bits, offsets[k] - tolerance, offsets[k] + tolerance) & full
                 if bits != 0:
-                    window = place[at[k]] - first
-                    row = (window // columns) * width
-                    x[row + width + window % columns + 1] |= bits
-                    top, bottom = min(top, row), max(bottom, row)
+                    nobody = False
+                    middle = inside[place[at[k]] - first]
+                    for row in range(middle - width, middle + width + 1, width):
+                        y[row - 1] |= bits
+                        y[row] |= bits
+                        y[row + 1] |= bits
                 at[k] += 1
-        if bottom < 0:
+        if nobody:
             continue
-        # From the row above the highest to that below the lowest.
-        last, known, out = bottom + 3 * width, countable[camera], counts[camera]
-        for j in range(top + 1, last - 1):
-            across[j] = x[j - 1] | x[j] | x[j + 1]
-        for j in range(max(top, width), min(last, places - width)):
-            out[j] += np.uint32(_ones((across[j - width] | across[j] | across[j + width]) & known))
-        x[top:last] = 0
-        across[top:last] = 0
+        known, out = countable[camera], counts[camera]
+        for j in range(places):
+            out[j] += np.uint32(popcount(y[j] & known))
+            y[j] = 0
 
 
 class RateCounter:
@@ -203,7 +196,10 @@ class RateCounter:
         self._available: Words = np.zeros(cameras, dtype=np.uint64)
         self._newest = np.full((cameras, windows), LONG_AGO, dtype=np.int64)
         self._counts = Rates.none(cameras, windows)
-        places = (padding.grid.rows + 2) * (padding.grid.columns + 2)
+        columns = padding.grid.columns
+        row, column = np.divmod(np.arange(windows, dtype=np.int64), columns)
+        self._inside = (row + 1) * (columns + 2) + column + 1
+        places = (padding.grid.rows + 2) * (columns + 2)
         self._padded = np.zeros((SLOTS, cameras, places), dtype=np.uint32)
         self._used = 0
 
@@ -296,7 +292,7 @@ class RateCounter:
             np.concatenate([close.place for _, close in padded.nearby]),
             np.concatenate([close.word for _, close in padded.nearby]),
             np.cumsum([0, *sizes]), np.array(offsets), self._reach_bits(offsets), self._padding.tolerance,
-            clock.range_ticks, grid.columns, padded.countable, self._padded[slot],
+            clock.range_ticks, grid.columns, self._inside, padded.countable, self._padded[slot],
         )  # fmt: skip
         counts.countable[slot] += np.bitwise_count(padded.countable)
 

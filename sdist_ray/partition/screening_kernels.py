@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from sdist_ray.exclusion.kernels import popcount
+from sdist_ray.occupancy.bits import lowest_bit, popcount
 
 STAY_GAP = 5
 """Samples from one at which a block is occupied to the next, at most, within one stay: people are missed."""
@@ -31,18 +31,13 @@ def keep_changes(bits):  # type: ignore[no-untyped-def]
         for k in range(bits.shape[1]):
             word = bits[row, k]
             while word:
-                sample = k * 64 + _lowest(word)
+                sample = k * 64 + lowest_bit(word)
                 word &= word - np.uint64(1)
                 if sample - last > STAY_GAP:
                     _clear(bits[row], begin + STAY_ENDS, last + 1 - STAY_ENDS)
                     begin = sample
                 last = sample
         _clear(bits[row], begin + STAY_ENDS, last + 1 - STAY_ENDS)
-
-
-@numba.njit(nogil=True, boundscheck=False)
-def _lowest(word):  # type: ignore[no-untyped-def]
-    return popcount((word & (~word + np.uint64(1))) - np.uint64(1))
 
 
 @numba.njit(nogil=True, boundscheck=False)
@@ -180,7 +175,7 @@ def sketch(bits, rows, ranks, firsts):  # type: ignore[no-untyped-def]
             for _ in range(NEAR):
                 word |= (word << np.uint64(1)) | (word >> np.uint64(1))
             while word:
-                sample = w * 64 + _lowest(word)
+                sample = w * 64 + lowest_bit(word)
                 word &= word - np.uint64(1)
                 work += orders
                 for j in range(orders):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from sdist_ray.exclusion.kernels import popcount
+from sdist_ray.occupancy.bits import popcount
 from sdist_ray.partition.evidence import Moving
 from sdist_ray.partition.grouping import Floats, Ints, Labels
 from sdist_ray.partition.screening_kernels import PERIOD

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.exclusion.tile import Counting, Tile
+from sdist_ray.occupancy.bits import popcount
 from sdist_ray.occupancy.block import Clock, OccupancyRange
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import PaddedRange, Padder, Padding
@@ -156,16 +157,6 @@ def watch_links(start, here, there, occupied, padded, countable, windows, seen, 
         seen[edge], agreed[edge] = popcount(opportunity), popcount(agreement)
         base[edge] += popcount(anybody)
         known[edge] += popcount(ready)
-
-
-@numba.njit(cache=True, nogil=True)
-def popcount(word):  # type: ignore[no-untyped-def]
-    """Bits that are set."""
-    count = 0
-    while word:
-        word &= word - np.uint64(1)
-        count += 1
-    return count
 
 
 class ChangeMonitor:

@@ -9,13 +9,12 @@ worth the sum of its three greatest G: three places, for one may be a coincidenc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numba
 import numpy as np
 import numpy.typing as npt
-from numba.extending import intrinsic
 
+from sdist_ray.occupancy.bits import popcount
 from sdist_ray.topology.ground_plane.homography import UNITS_X, UNITS_Y
 from sdist_ray.topology.ground_plane.view import Array, Ints, View
 
@@ -48,16 +47,6 @@ def set_bits(first, offset, place, bits):  # type: ignore[no-untyped-def]
             column = min(max(column, 0), BLOCK_COLUMNS - 1)
             row = min(max(row, 0), BLOCK_ROWS - 1)
             bits[row * BLOCK_COLUMNS + column, s // 64] |= np.uint64(1) << np.uint64(s % 64)
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def popcount(typing: Any, word: Any) -> Any:
-    """Bits that are set in a uint64, as int64; the processor counts several words at once where it can."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
-
-    return numba.int64(numba.uint64), generate
 
 
 @numba.njit(cache=True, nogil=True)
