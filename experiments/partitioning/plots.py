@@ -133,6 +133,9 @@ def main() -> None:
     here = Path(__file__).parent
     for path in [Path(name) for name in sys.argv[1:]] or sorted(here.glob("*.json")):
         runs = json.loads(path.read_text())
+        if not isinstance(runs, list):
+            # links.py's, which are no trials.
+            continue
         draw(runs, path.with_suffix(".png"))
         print(f"{path.stem}:\n\n{table(runs)}\n")
 

@@ -53,7 +53,7 @@ class ScreeningSettings:
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
     walks: WalkSettings = field(default_factory=WalkSettings)
     all_up_to: int = 500
-    orders: int = 256
+    orders: int = 512
     by_chance: float = 300.0
 
     def __post_init__(self) -> None:
