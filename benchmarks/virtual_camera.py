@@ -2,8 +2,8 @@
 
     SDIST_DATA=… python -m benchmarks.virtual_camera [--part site|halls|scenescape|all] [--seeds 31]
 
-Site: 8 cameras in two halls, 6 people, 72 s. Halls: the sites of benchmarks.tracking. Everybody who is in
-some camera's view for half a minute or more is followed from when they are first tracked, by their number
+Site: 8 cameras in two halls, 6 people, 72 s; six such. Halls: the sites of benchmarks.tracking. Everybody
+who is in some camera's view for half a minute or more is followed from when they are first tracked, by their number
 then. A frame is right where the camera that is shown truly has the person in view (foot in the image, not
 mostly hidden by somebody nearer); of the frames in which any camera does. With who is who given (the choice
 of cameras alone), with the tracker's numbers, and with a made-up appearance model; beside it the best view
@@ -28,7 +28,7 @@ import yaml
 
 from benchmarks.machine import machine
 from benchmarks.tracking import NOISE, tracked
-from benchmarks.tracking_data import Scene, halls_apart, small_site
+from benchmarks.tracking_data import SITES, Scene, halls_apart, small_site
 from sdist_ray.cli import main as sdist_ray
 from sdist_ray.tracking.follow import choose_views, fill_gaps, shots_of, view_worth
 from sdist_ray.tracking.gaps import GapSettings
@@ -199,7 +199,8 @@ def main() -> None:
     parser.add_argument("--part", choices=(*PARTS, "all"), default="all")
     data = Path(os.environ.get("SDIST_DATA", "."))
     parser.add_argument("--data", type=Path, default=data, help="folder of the data sets")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[31])
+    parser.add_argument("--site-seeds", type=int, nargs="+", default=[*SITES], help="of small sites")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[31], help="of halls")
     parser.add_argument("--minutes", type=float, default=3, help="that are tracked")
     parser.add_argument("--learn-minutes", type=float, default=60, help="that the topology is learnt from")
     parser.add_argument("--people", type=int, default=20)
@@ -210,7 +211,7 @@ def main() -> None:
     result: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     result["machine"] = machine()
     if arguments.part in ("site", "all"):
-        result["site"] = on_scenes([small_site()])
+        result["site"] = on_scenes(small_site(seed) for seed in arguments.site_seeds)
     if arguments.part in ("halls", "all"):
         result["halls"] = on_scenes(
             halls_apart(seed, arguments.minutes, arguments.learn_minutes, arguments.people)

@@ -129,6 +129,61 @@ def test_looks_decide_where_ways_and_times_do_not():
     assert wearing
 
 
+def exchanged(looks, until=480):
+    """Who each of two is at every tick; they stand side by side and are looked at twice a second."""
+    tracker = NetworkTracker(VIEWS, STEP_S)
+    rng = np.random.default_rng(0)
+    settled = []
+    for tick in range(until):
+        given = None
+        if tick % 5 == 0:
+            given = {row: np.eye(8)[face] + rng.normal(0, 0.15, 8) for row, face in enumerate(looks(tick))}
+        rows = sightings([(0, 5, 4, 1), (0, 5, 5, 2)])
+        settled += tracker.update(tick, tick * STEP_S, rows, looks=given)
+    settled += tracker.finish()
+    assert [tracked.tick for tracked in settled] == list(range(until))
+    return np.array([tracked.person for tracked in settled])
+
+
+def test_who_was_exchanged_unnoticed_is_told_by_their_looks():
+    # Who is on the left is another one from 40 s on; no place and no track tells.
+    person = exchanged(lambda tick: (0, 1) if tick < 400 else (1, 0))
+    assert set(person[:396].ravel()) == {1, 2}
+    assert (person[:396] == person[0]).all()
+    assert (person[401:] == person[0, ::-1]).all()
+
+
+def test_one_look_that_is_of_somebody_else_changes_nothing():
+    person = exchanged(lambda tick: (1, 1) if tick == 400 else (0, 1))
+    assert (person == person[0]).all()
+
+
+def test_who_takes_somebodys_place_is_somebody_new():
+    person = exchanged(lambda tick: (0, 1) if tick < 400 else (0, 2))
+    assert (person[:, 0] == 1).all()
+    assert (person[:396, 1] == 2).all()
+    assert (person[401:, 1] == 3).all()
+
+
+def test_who_is_exchanged_and_lost_before_it_is_clear_is_cut_all_the_same():
+    tracker, rng = NetworkTracker(VIEWS, STEP_S), np.random.default_rng(0)
+    settled = []
+    for tick in range(520):
+        # From 40 s on the first track is of the second person, who goes away a second later; the first person
+        # is seen again soon after, where both were.
+        rows = [] if 410 <= tick < 425 else [(0, 5, 4, 1 if tick < 410 else 3)]
+        faces = [0 if not 400 <= tick < 410 else 1]
+        if tick < 400:
+            rows, faces = [*rows, (0, 5, 5, 2)], [0, 1]
+        given = {k: np.eye(8)[face] + rng.normal(0, 0.15, 8) for k, face in enumerate(faces[: len(rows)])}
+        settled += tracker.update(
+            tick, tick * STEP_S, sightings(rows), looks=given if tick % 5 == 0 else None
+        )
+    settled += tracker.finish()
+    first = settled[100].person[0]
+    assert all(tracked.person[0] == first for tracked in settled[430:])
+
+
 def test_memory_is_bounded_and_instants_come_in_order():
     tracker = NetworkTracker(VIEWS, STEP_S, gaps=GapSettings(longest_s=5.0))
     ticks, held, segments = [], 0, 0
@@ -157,6 +212,26 @@ def test_the_same_track_of_a_camera_speaks_for_the_same_person():
     other = segment(3, 14, 15, 0, tracks=[(0, 8)])
     more = joiner.evidence(old, new, 15) - joiner.evidence(old, other, 15)
     assert more == pytest.approx(GapSettings().same_track)
+
+
+def way(number, begin_s, end_s, camera, y):
+    """Somebody who walks 1 m/s to the right from x = 0 at 0 s."""
+    made = None
+    for time_s in np.arange(begin_s, end_s + 0.05, 0.1):
+        at = np.array([time_s, y])
+        made = made or Segment(number, time_s, time_s, (camera,), at)
+        made.see(float(time_s), (camera,), [], at, 0.1)
+    return made
+
+
+def test_two_ways_side_by_side_are_one_person_where_no_camera_sees_two():
+    joiner, least = GapJoiner([100.0, 100.0]), GapSettings().least
+    old = way(1, 0, 10, 0, 5.0)
+    assert joiner.evidence(old, way(2, 8.5, 12, 1, 5.1), 12) > least
+    assert joiner.evidence(old, way(2, 8.5, 12, 1, 7.0), 12) < 0
+    assert joiner.evidence(old, way(2, 8.5, 12, 0, 5.1), 12) == -math.inf
+    # Who went that long side by side is two.
+    assert joiner.evidence(old, way(2, 7.0, 12, 1, 5.1), 12) == -math.inf
 
 
 def test_nobody_is_in_two_places_at_once():

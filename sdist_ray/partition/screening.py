@@ -46,6 +46,7 @@ class ScreeningSettings:
         walks: when they are near each other.
         all_up_to: cameras; in a network of no more, every pair is a candidate.
         orders: random orders of the index; a multiple of 32.
+        orders_at_first: the same for as long as ``kept_s``: what is found is remembered.
         by_chance: candidates of a camera, about, at most: so many first samples make a key that no more are
             found by chance, and of those that are found the ones found most often are asked.
     """
@@ -53,13 +54,16 @@ class ScreeningSettings:
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
     walks: WalkSettings = field(default_factory=WalkSettings)
     all_up_to: int = 500
-    orders: int = 512
+    orders: int = 256
+    orders_at_first: int = 512
     by_chance: float = 300.0
 
     def __post_init__(self) -> None:
         require("all_up_to", self.all_up_to, self.all_up_to >= 0, "0 or more")
-        fits = self.orders > 0 and self.orders % ORDERS_AT_ONCE == 0
-        require("orders", self.orders, fits, f"a multiple of {ORDERS_AT_ONCE}")
+        for name in ("orders", "orders_at_first"):
+            orders = getattr(self, name)
+            fits = orders > 0 and orders % ORDERS_AT_ONCE == 0
+            require(name, orders, fits, f"a multiple of {ORDERS_AT_ONCE}")
         require("by_chance", self.by_chance, 0 < self.by_chance <= 100_000, "above 0, at most 100000")
 
 
@@ -116,10 +120,11 @@ class Screening(Asking):
         cameras, blocks, words = seen.dense.shape
         bits = seen.dense.reshape(cameras * blocks, words)
         used = np.flatnonzero(seen.occupied.sum(axis=2).reshape(-1) >= LEAST_ON)
-        length = self._key_length(len(used), cameras)
+        orders = self._settings.orders_at_first if self._at_first else self._settings.orders
+        length = self._key_length(len(used), cameras, orders)
         crowd = crowd_of(bits, used)
         camera = (used // blocks).astype(np.int32)
-        rounds, keys_each = self._settings.orders // ORDERS_AT_ONCE, ORDERS_AT_ONCE // length
+        rounds, keys_each = orders // ORDERS_AT_ONCE, ORDERS_AT_ONCE // length
         member = np.empty((rounds * keys_each, len(used)), np.int32)
         place = np.empty((len(used), len(member)), np.int32)
         # A power of two, twice as many as there are keys.
@@ -136,10 +141,10 @@ class Screening(Asking):
         begins = np.searchsorted(camera, np.arange(cameras + 1))
         return often(member, place, begins, round(self._settings.by_chance * cameras))
 
-    def _key_length(self, used: int, cameras: int) -> int:
+    def _key_length(self, used: int, cameras: int, orders: int) -> int:
         """Samples of a key, so that not too many blocks have one in common by chance."""
         for length in range(1, LONGEST_KEY):
-            keys = self._settings.orders // ORDERS_AT_ONCE * (ORDERS_AT_ONCE // length)
+            keys = orders // ORDERS_AT_ONCE * (ORDERS_AT_ONCE // length)
             if used**2 / 2 * keys * CHANCE**length <= self._settings.by_chance * cameras:
                 return length
         return LONGEST_KEY

@@ -20,7 +20,7 @@ from scipy.optimize import linear_sum_assignment
 
 from sdist_ray.tracking.looks import Looks
 from sdist_ray.tracking.passages import Passages
-from sdist_ray.tracking.segments import UNDECIDED, Segment
+from sdist_ray.tracking.segments import UNDECIDED, WAY_S, Segment
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -34,6 +34,11 @@ EVERY_S = 0.5
 """How often it is decided: what is due meanwhile is decided together."""
 NEAR_M, FASTEST = 5.0, 3.0
 """Nobody runs farther than this in a second, in metres, but for some metres that places are off."""
+CUT_S = 1.0
+"""Who was cut from somebody else by their looks waits so long for the one that they were exchanged with to be
+cut too."""
+SPREAD_M2 = 0.04
+"""Of places, beyond what they are said to be off: nobody's foot is a point."""
 ANYWHERE = 0.02
 """Share of those who are lost who are seen again anywhere, whatever is known of ways and times."""
 
@@ -101,7 +106,7 @@ class GapJoiner:
         self._new *= kept
         self._watched_s = self._watched_s * kept + step
         waiting = [s for s in segments if s.person == UNDECIDED]
-        due = [s for s in waiting if all_of_them or time_s - s.begin_s >= settings.decide_s]
+        due = [s for s in waiting if all_of_them or time_s >= self._when(s)]
         if not due or (time_s - self._decided_s < EVERY_S and not all_of_them):
             return []
         self._decided_s = time_s
@@ -131,10 +136,14 @@ class GapJoiner:
                 new.person, self._next = self._next, self._next + 1
         return due
 
+    def _when(self, new: Segment) -> float:
+        when_s = new.begin_s + self._settings.decide_s
+        return when_s if new.cut_s is None else max(when_s, new.cut_s + CUT_S)
+
     def _in_reach(self, new: Segment, lost: Sequence[Segment], ends: Floats, places: Floats) -> Bools:
         """Of whom it may be asked at all whether they are ``new``, bool (lost,)."""
         after_s = new.begin_s - ends
-        lasts = (after_s > 0) & (after_s <= self._settings.longest_s)
+        lasts = (after_s > -WAY_S) & (after_s <= self._settings.longest_s)
         far = np.linalg.norm(places - new.begin_at, axis=1)
         reach: Bools = lasts & (far <= NEAR_M + FASTEST * after_s)
         for row in np.flatnonzero(lasts & ~reach).tolist():
@@ -156,22 +165,26 @@ class GapJoiner:
         """
         settings = self._settings
         after_s = new.begin_s - old.end_s
-        if not 0 < after_s <= settings.longest_s:
+        if not -WAY_S < after_s <= settings.longest_s or (after_s <= 0 and _seen_twice(old, new)):
+            return -math.inf
+        alike = self.looks.evidence(old.look, new.look)
+        if new.cut_from == old.number and alike < 0:
+            # Where they were and which tracks they had is what misled.
             return -math.inf
         rate = (self._new[list(new.first)] + 1).sum() / len(new.first) / (PRIOR_S + self._watched_s)
         crowd = rate / float(self._areas[list(new.first)].mean())
         last = old.last
         odds = ANYWHERE / settings.longest_s / rate
-        odds += self._passages.at(last, new.first, after_s) / rate
+        odds += self._passages.at(last, new.first, max(after_s, 0.0)) / rate
         # A walker whose velocity forgets itself (Ornstein and Uhlenbeck): where they come by then.
-        when = settings.again * math.exp(-after_s / settings.pause_s) / settings.pause_s
+        when = settings.again * math.exp(-max(after_s, 0.0) / settings.pause_s) / settings.pause_s
         odds += when * self._walk(old, new, after_s) / crowd
         # Of those who were lost so long ago, few are still to come.
         gone_s = time_s - old.end_s
         seen = max(
             settings.again * (1 - math.exp(-gone_s / settings.pause_s)), self._passages.until(last, gone_s)
         )
-        nats = math.log(odds) - math.log(max(1 - seen, 0.05)) + self.looks.evidence(old.look, new.look)
+        nats = math.log(odds) - math.log(max(1 - seen, 0.05)) + alike
         if new.first_tracks & old.tracks.keys():
             nats += settings.same_track
         return nats
@@ -179,10 +192,22 @@ class GapJoiner:
     def _walk(self, old: Segment, new: Segment, after_s: float) -> float:
         """Density of the place, per square metre."""
         settings = self._settings
+        if after_s <= 0:
+            # Two ways of one person side by side: as far apart as places are off.
+            off = new.begin_at - old.place(new.begin_s)
+            return _density(off, old.sigma**2 + new.sigma**2 + SPREAD_M2)
         lasts = settings.persistence_s
         ratio = after_s / lasts
         fading = math.exp(-ratio)
         spread = (settings.speed * lasts) ** 2 * (2 * ratio - 3 + 4 * fading - fading**2)
-        variance = max(spread, 0.0) + old.sigma**2 + new.sigma**2 + 0.04
         off = new.begin_at - old.end_at - old.velocity * lasts * (1 - fading)
-        return math.exp(-0.5 * float(off @ off) / variance) / (2 * math.pi * variance)
+        return _density(off, max(spread, 0.0) + old.sigma**2 + new.sigma**2 + SPREAD_M2)
+
+
+def _density(off: Floats, variance: float) -> float:
+    return math.exp(-0.5 * float(off @ off) / variance) / (2 * math.pi * variance)
+
+
+def _seen_twice(old: Segment, new: Segment) -> bool:
+    """Whether a camera saw both at once, so that they are two."""
+    return any(old.seen_by.get(camera, -math.inf) >= new.begin_s for camera in new.first)

@@ -7,17 +7,17 @@ a few seconds after they were seen.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.distancing.fusion import Fuser, FusionSettings, Sightings
 from sdist_ray.distancing.fusion_views import Views
+from sdist_ray.tracking.doubts import Doubt, View, Watch, keep_looks
 from sdist_ray.tracking.gaps import GapJoiner, GapSettings
 from sdist_ray.tracking.looks import of_length_one
 from sdist_ray.tracking.passages import Passages
@@ -30,9 +30,6 @@ Bools = npt.NDArray[np.bool_]
 NOBODY = -1
 SETTLE_S = 1.0
 """A track that begins is somebody by then."""
-AGAIN_S = 2.0
-"""Two looks at one person by one camera are as if at different times when they are so far apart."""
-FORGET_LOOK = 0.8
 
 
 @dataclass(frozen=True)
@@ -66,12 +63,6 @@ class _Held:
     sigma: Floats
 
 
-@dataclass
-class _Look:
-    time_s: float
-    look: Floats = field(repr=False)
-
-
 class NetworkTracker:
     """The people of a network, instant by instant."""
 
@@ -96,8 +87,10 @@ class NetworkTracker:
         self._joiner = GapJoiner(_areas(views), passages, self._gaps)
         self._held: deque[_Held] = deque()
         self._segments: dict[int, Segment] = {}
+        self._parts: dict[int, int] = {}
+        self._next = 1
         self._owner: dict[tuple[int, int], tuple[int, float]] = {}
-        self._looked: dict[tuple[int, int], _Look] = {}
+        self._watch = Watch(self._joiner.looks)
         self._hold_s = self._gaps.decide_s + SETTLE_S
 
     @property
@@ -124,20 +117,20 @@ class NetworkTracker:
         fused = self._fuser.update(time_s, sightings, available)
         where = {person: row for row, person in enumerate(fused.person.tolist())}
         ground, sigma = sightings.points.copy(), np.sqrt(np.trace(sightings.covariance, axis1=1, axis2=2) / 2)
-        rows_of: dict[int, list[int]] = {}
+        segment = np.full(len(sightings), NOBODY)
         for row, number in enumerate(fused.sighting.tolist()):
             if number > 0:
-                rows_of.setdefault(number, []).append(row)
+                segment[row] = self._part(number)
                 if number in where:
                     ground[row], sigma[row] = fused.ground[where[number]], fused.sigma[where[number]]
-        for number, rows in rows_of.items():
-            self._see(time_s, number, rows, sightings, ground, sigma)
+        held = _Held(tick, time_s, segment, sightings.camera, sightings.track, ground, sigma)
+        self._held.append(held)
+        self._see(held)
         if looks:
-            self._look(time_s, fused.sighting, sightings.camera, looks)
+            self._look(held, looks)
+        for lost, doubt in self._watch.lost(time_s, self._segments):
+            self._cut(time_s, lost, doubt)
         self._joiner.decide(time_s, list(self._segments.values()))
-        self._held.append(
-            _Held(tick, time_s, fused.sighting, sightings.camera, sightings.track, ground, sigma)
-        )
         settled = []
         while self._held and self._held[0].time_s <= time_s - self._hold_s:
             settled.append(self._settle(self._held.popleft()))
@@ -152,45 +145,55 @@ class NetworkTracker:
         self._held.clear()
         return settled
 
-    def _see(
-        self, time_s: float, number: int, rows: list[int], sightings: Sightings, ground: Floats, sigma: Floats
-    ) -> None:
-        cameras = tuple(dict.fromkeys(sightings.camera[rows].tolist()))
-        keys = zip(sightings.camera[rows].tolist(), sightings.track[rows].tolist(), strict=True)
-        tracks = [key for key in keys if key[1] >= 0]
-        at = ground[rows[0]]
-        segment = self._segments.get(number)
-        if segment is None:
-            segment = Segment(number, time_s, time_s, cameras, at.copy(), first_tracks=set(tracks))
-            self._segments[number] = segment
-        segment.see(time_s, cameras, tracks, at, float(sigma[rows[0]]))
-        for key in tracks:
-            self._owner[key] = (number, time_s)
+    def _part(self, number: int) -> int:
+        """The segment that somebody who is followed on the ground is now; another one after each cut."""
+        if number not in self._parts:
+            self._parts[number], self._next = self._next, self._next + 1
+        return self._parts[number]
 
-    def _look(self, time_s: float, segment: Ints, camera: Ints, looks: Mapping[int, Floats]) -> None:
-        """Keep embeddings, and learn what their similarities are worth."""
-        now: dict[int, list[tuple[int, Floats]]] = {}
-        worth = self._joiner.looks
+    def _see(self, held: _Held, only: int | None = None) -> None:
+        """Move segments on by an instant; all of them, or only one."""
+        rows_of: dict[int, list[int]] = {}
+        for row, number in enumerate(held.segment.tolist()):
+            if number > 0 and only in (None, number):
+                rows_of.setdefault(number, []).append(row)
+        for number, rows in rows_of.items():
+            cameras = tuple(dict.fromkeys(held.camera[rows].tolist()))
+            keys = zip(held.camera[rows].tolist(), held.track[rows].tolist(), strict=True)
+            tracks = [key for key in keys if key[1] >= 0]
+            at = held.ground[rows[0]]
+            segment = self._segments.get(number)
+            if segment is None:
+                begin_s = held.time_s
+                segment = Segment(number, begin_s, begin_s, cameras, at.copy(), first_tracks=set(tracks))
+                self._segments[number] = segment
+            segment.see(held.time_s, cameras, tracks, at, float(held.sigma[rows[0]]))
+            for key in tracks:
+                self._owner[key] = (number, held.time_s)
+
+    def _look(self, held: _Held, looks: Mapping[int, Floats]) -> None:
+        """Keep embeddings, and cut who turns out to be two."""
+        now: dict[int, list[View]] = {}
         for row, given in looks.items():
-            look, number, here = of_length_one(given), int(segment[row]), int(camera[row])
-            if look is None or number not in self._segments:
-                continue
-            for there, other in now.get(number, []):
-                if there != here:
-                    worth.same_across.add(float(look @ other))
-            key = (number, here)
-            before = self._looked.get(key)
-            if before is None or time_s - before.time_s >= AGAIN_S:
-                if before is not None:
-                    worth.same_again.add(float(look @ before.look))
-                self._looked[key] = _Look(time_s, look)
-            kept = self._segments[number].looks
-            kept[here] = kept[here] * FORGET_LOOK + look if here in kept else look
-            now.setdefault(number, []).append((here, look))
-        # Of many people only neighbours in the list: pairs would be many, and tell the same.
-        numbers = list(now)
-        for one, two in itertools.pairwise(numbers):
-            worth.different.add(float(now[one][0][1] @ now[two][0][1]))
+            look, number = of_length_one(given), int(held.segment[row])
+            if look is not None and number in self._segments:
+                now.setdefault(number, []).append((int(held.camera[row]), look))
+        for segment, doubt in self._watch.look(held.time_s, self._segments, now):
+            self._cut(held.time_s, segment, doubt)
+
+    def _cut(self, time_s: float, old: Segment, doubt: Doubt) -> None:
+        """What a segment is since its looks no longer agree is another one."""
+        number, self._next = self._next, self._next + 1
+        doubt.cut(old)
+        self._parts = {key: number if part == old.number else part for key, part in self._parts.items()}
+        for held in self._held:
+            if held.time_s >= doubt.since_s:
+                held.segment[held.segment == old.number] = number
+                self._see(held, number)
+        new = self._segments[number]
+        new.cut_s, new.cut_from, new.until_then = time_s, old.number, old.person
+        for views in doubt.since:
+            keep_looks(new, views)
 
     def _settle(self, held: _Held) -> Tracked:
         person = np.full(len(held.segment), NOBODY)
@@ -199,8 +202,8 @@ class NetworkTracker:
                 # What a track was before it counted, it was then already.
                 number, _ = self._owner.get((int(held.camera[row]), int(held.track[row])), (NOBODY, 0.0))
             segment = self._segments.get(number)
-            if segment is not None and segment.person != UNDECIDED:
-                person[row] = segment.person
+            if segment is not None and segment.known != UNDECIDED:
+                person[row] = segment.known
         return Tracked(held.tick, held.time_s, person, held.ground, held.sigma)
 
     def _forget(self, time_s: float) -> None:
@@ -210,7 +213,8 @@ class NetworkTracker:
             del self._segments[number]
         if over:
             self._owner = {key: entry for key, entry in self._owner.items() if entry[1] >= limit}
-            self._looked = {key: look for key, look in self._looked.items() if key[0] in self._segments}
+            self._watch.keep(self._segments.keys())
+            self._parts = {key: part for key, part in self._parts.items() if part in self._segments}
 
 
 def _areas(views: Views) -> list[float]:

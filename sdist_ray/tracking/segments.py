@@ -14,6 +14,8 @@ Floats = npt.NDArray[np.float64]
 
 RECENT_S = 1.0
 """Over so long it is told where somebody is heading, and which cameras have seen them last."""
+WAY_S = 2.0
+"""For so long it is known where somebody has been."""
 MOST_TRACKS = 16
 UNDECIDED = 0
 
@@ -28,12 +30,14 @@ class Segment:
         first: cameras that saw them at the beginning.
         begin_at: (2,), where that was, metres.
         sigma: how sure places are, metres.
-        recent: (time, x, y) of the last second.
+        recent: (time, x, y) of the last WAY_S.
         seen_by: camera to when it last saw them.
         tracks: (camera, its own track) to when that was last theirs; first_tracks: at the beginning.
         looks: camera to the sum of embeddings, which is replaced by a new one from time to time.
         person: the network's number; UNDECIDED until that is known.
         continued: somebody's next segment is known.
+        cut_s: when this was cut from another segment, by its looks; None where it was not.
+        cut_from, until_then: that other segment, and who it is.
     """
 
     number: int
@@ -49,6 +53,9 @@ class Segment:
     looks: dict[int, Floats] = field(default_factory=dict)
     person: int = UNDECIDED
     continued: bool = False
+    cut_s: float | None = None
+    cut_from: int | None = None
+    until_then: int = UNDECIDED
 
     def see(
         self, time_s: float, cameras: tuple[int, ...], tracks: list[tuple[int, int]], at: Floats, sigma: float
@@ -56,7 +63,7 @@ class Segment:
         """They were seen."""
         self.end_s, self.sigma = time_s, sigma
         self.recent.append((time_s, float(at[0]), float(at[1])))
-        while self.recent[0][0] < time_s - RECENT_S:
+        while self.recent[0][0] < time_s - WAY_S:
             self.recent.popleft()
         for camera in cameras:
             self.seen_by[camera] = time_s
@@ -65,6 +72,11 @@ class Segment:
             self.tracks[track] = time_s
         while len(self.tracks) > MOST_TRACKS:
             del self.tracks[next(iter(self.tracks))]
+
+    @property
+    def known(self) -> int:
+        """The network's number as far as it is known by now; UNDECIDED where it is not."""
+        return self.person if self.person != UNDECIDED else self.until_then
 
     @property
     def last(self) -> tuple[int, ...]:
@@ -76,10 +88,15 @@ class Segment:
         """(2,), where they were lost."""
         return np.array(self.recent[-1][1:])
 
+    def place(self, time_s: float) -> Floats:
+        """(2,), where they were at a time within the last WAY_S of the segment."""
+        return np.array(min(self.recent, key=lambda one: abs(one[0] - time_s))[1:])
+
     @property
     def velocity(self) -> Floats:
         """(2,), metres a second, over the last second; 0 where that is not known."""
-        since, until = self.recent[0], self.recent[-1]
+        since = next(one for one in self.recent if one[0] >= self.end_s - RECENT_S)
+        until = self.recent[-1]
         lasted = until[0] - since[0]
         if lasted < RECENT_S / 2:
             return np.zeros(2)
