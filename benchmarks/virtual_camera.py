@@ -3,11 +3,11 @@
     SDIST_DATA=… python -m benchmarks.virtual_camera [--part site|halls|scenescape|all] [--seeds 31]
 
 Site: 8 cameras in two halls, 6 people, 72 s; six such. Halls: the sites of benchmarks.tracking. Everybody
-who is in some camera's view for half a minute or more is followed from when they are first tracked, by their number
-then. A frame is right where the camera that is shown truly has the person in view (foot in the image, not
-mostly hidden by somebody nearer); of the frames in which any camera does. With who is who given (the choice
-of cameras alone), with the tracker's numbers, and with a made-up appearance model; beside it the best view
-of every instant, and the one camera that sees the person longest.
+who is in some camera's view for half a minute or more is followed from when they are first tracked, by their
+number then. A frame is right where the camera that is shown truly has the person in view (foot in the image,
+not mostly hidden by somebody nearer); of the frames in which any camera does. With who is who given (the
+choice of cameras alone), with the tracker's numbers, and with a made-up appearance model; beside it the best
+view of every instant, and the one camera that sees the person longest.
 
 scenescape: the videos, YOLOX-nano, sdist-ray distancing, track and follow; measured against the tracks.
 
