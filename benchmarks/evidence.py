@@ -60,6 +60,9 @@ def run(path: Path, names: tuple[str, ...], evidence: bool, store: str) -> Run:
     running.run()
 
     def ask(estimator: str, threshold: float, screening: Screening | None = None) -> list[DirectedLinks]:
+        if tally.rates is not None:
+            # What waits to be counted is counting, too.
+            tally.rates.rates()
         found = running.directed_links(names, estimator, threshold, screening)
         counted.append(time.process_time() - began)
         return found

@@ -25,6 +25,9 @@ from sdist_ray.occupancy.sparse import SparseRange, SparseWords
 VISIT_GAP_S = 1.0
 """A window that is empty for no longer than this is still visited: detectors miss people."""
 LONG_AGO = -(1 << 60)
+AT_ONCE = 1 << 15
+"""Words of ranges that are counted together, about: what counts stays in the processor's cache meanwhile, and
+does not push out what others have there with every range."""
 Ints = npt.NDArray[np.int64]
 
 
@@ -75,17 +78,33 @@ class Rates:
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
-def collect(place, word, shift, occupied):  # type: ignore[no-untyped-def]
+def merge(place, word, more_place, more_word, shift, out_place, out_word):  # type: ignore[no-untyped-def]
     """Put one range's words beside those of others.
 
     Args:
-        place: int32 (n,), windows.
-        word: uint64 (n,).
+        place, more_place: int32 (n,) and (m,), windows, ascending.
+        word, more_word: uint64 (n,) and (m,).
         shift: uint64, where the range's ticks begin.
-        occupied: uint64 (places,), updated.
+        out_place, out_word: (n + m,), written.
+
+    Returns:
+        How many there are.
     """
-    for k in range(place.shape[0]):
-        occupied[place[k]] |= word[k] << shift
+    a, b, found = np.int64(0), np.int64(0), np.int64(0)
+    while a < place.shape[0] and b < more_place.shape[0]:
+        # Without branches: which of the two comes first is as good as random.
+        one, other = place[a], more_place[b]
+        take, take_more = np.int64(one <= other), np.int64(other <= one)
+        out_place[found] = min(one, other)
+        out_word[found] = word[a] * np.uint64(take) | (more_word[b] << shift) * np.uint64(take_more)
+        a, b, found = a + take, b + take_more, found + 1
+    for k in range(a, place.shape[0]):
+        out_place[found], out_word[found] = place[k], word[k]
+        found += 1
+    for k in range(b, more_place.shape[0]):
+        out_place[found], out_word[found] = more_place[k], more_word[k] << shift
+        found += 1
+    return found
 
 
 @numba.njit(cache=True, nogil=True, boundscheck=False)
@@ -174,6 +193,17 @@ def count_padded(  # type: ignore[no-untyped-def]
             y[j] = 0
 
 
+NOTHING = SparseWords(np.empty(0, np.int32), np.empty(0, np.uint64))
+
+
+def _merged(words: SparseWords, more: SparseWords, shift: np.uint64) -> SparseWords:
+    """One range's words beside those of others."""
+    most = len(words.place) + len(more.place)
+    place, word = np.empty(most, np.int32), np.empty(most, np.uint64)
+    found = merge(words.place, words.word, more.place, more.word, shift, place, word)
+    return SparseWords(place[:found], word[:found])
+
+
 class RateCounter:
     """Counts Rates over ranges in ascending order; lags behind them by the tolerance, and by up to 64 ticks.
 
@@ -192,7 +222,9 @@ class RateCounter:
         self._slots = Slots(padding.clock.fps)
         windows = padding.grid.windows
         self._index: int | None = None
-        self._occupied: Words = np.zeros((cameras, windows), dtype=np.uint64)
+        self._waiting: list[SparseRange] = []
+        self._words = 0
+        self._occupied = NOTHING
         self._available: Words = np.zeros(cameras, dtype=np.uint64)
         self._newest = np.full((cameras, windows), LONG_AGO, dtype=np.int64)
         self._counts = Rates.none(cameras, windows)
@@ -212,8 +244,8 @@ class RateCounter:
         """The network has more cameras from the next range on; they were unavailable before."""
         more = ((0, cameras - len(self._newest)), (0, 0))
         with self._lock:
+            self._take()
             self._padder.grow(cameras)
-            self._occupied = np.pad(self._occupied, more)
             self._available = np.pad(self._available, more[0])
             self._newest = np.pad(self._newest, more, constant_values=LONG_AGO)
             self._padded = np.pad(self._padded, ((0, 0), *more))
@@ -221,23 +253,31 @@ class RateCounter:
 
     def add(self, entry: OccupancyRange | SparseRange) -> None:
         """Count one range, and what surrounds it as soon as that is known."""
-        words = SparseWords.of(entry.occupied) if isinstance(entry, OccupancyRange) else entry.occupied
-        index, at = divmod(entry.index, self._together)
-        shift = np.uint64(at * self._ticks)
         with self._lock:
+            sparse = SparseRange.of(entry) if isinstance(entry, OccupancyRange) else entry
+            self._waiting.append(sparse)
+            self._words += len(sparse.occupied.place) + len(sparse.available)
+            if self._words >= AT_ONCE:
+                self._take()
+
+    def _take(self) -> None:
+        """Count the ranges that wait."""
+        for entry in self._waiting:
+            index, at = divmod(entry.index, self._together)
+            shift = np.uint64(at * self._ticks)
             if index != self._index:
                 self._collected()
                 self._index = index
-            collect(words.place, words.word, shift, self._occupied.reshape(-1))
+            self._occupied = _merged(self._occupied, entry.occupied, shift)
             self._available |= entry.available << shift
+        self._waiting, self._words = [], 0
 
     def _collected(self) -> None:
         """Count the ranges that were put together."""
         if self._index is None:
             return
-        together = SparseRange(self._index, SparseWords.of(self._occupied), self._available.copy())
-        # What was there is zero again, without a look at everything.
-        self._occupied.reshape(-1)[together.occupied.place] = 0
+        together = SparseRange(self._index, self._occupied, self._available.copy())
+        self._occupied = NOTHING
         self._available[:] = 0
         self._index = None
         for padded in self._padder.push(together):
@@ -247,6 +287,7 @@ class RateCounter:
         """What was counted so far, as if nothing came after it, of the slots that have come. A copy."""
         with self._lock:
             now = self._copy()
+        now._take()
         now._collected()
         for padded in now._padder.flush():
             now._count(padded)
@@ -266,7 +307,8 @@ class RateCounter:
         now = copy.copy(self)
         now._lock = threading.Lock()
         now._padder, now._slots = copy.deepcopy(self._padder), copy.copy(self._slots)
-        for name in ("_occupied", "_available", "_newest"):
+        now._waiting = list(self._waiting)
+        for name in ("_available", "_newest"):
             setattr(now, name, getattr(self, name).copy())
         now._padded = _first_slots(self._padded, self._used)
         now._counts = Rates(
