@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sdist_ray.occupancy.block import Clock, OccupancyRange
-from sdist_ray.occupancy.rates import LONG_AGO, count_occupied
+from sdist_ray.occupancy.rate_kernels import count_occupied
+from sdist_ray.occupancy.rates import LONG_AGO
 from sdist_ray.occupancy.sparse import SparseRange, SparseWords
 
 
