@@ -73,6 +73,18 @@ def test_a_recordings_metadata_and_columns_need_not_be_text(tmp_path):
         open_recording(path)
 
 
+@pytest.mark.parametrize("feet", [pa.array([-(2**63)] * 3), pa.array(["x"] * 3)], ids=["far", "text"])
+def test_feet_that_no_float_holds_are_refused(tmp_path, feet):
+    table = some_rows()
+    feet = pa.ListArray.from_arrays(pa.array(range(4), pa.int32()), feet)
+    for name in ("foot_x", "foot_y"):
+        table = table.set_column(table.column_names.index(name), name, feet.take(pa.array([0] * len(table))))
+    path = tmp_path / "r.parquet"
+    path.write_bytes(as_parquet(table, random.Random(0)))
+    with pytest.raises(InputError, match=r"r\.parquet: foot_x does not fit into float"):
+        list(open_recording(path).batches(feet=True))
+
+
 @pytest.mark.parametrize(
     "column",
     [
@@ -235,6 +247,14 @@ def test_a_list_in_a_runs_table_is_held_to_its_type(tmp_path, column, odd):
     pq.write_table(pa.table({column: odd}), path)
     with pytest.raises(InputError, match=rf"some\.parquet: column {column} is .*, it must be list"):
         read_columns(path, (column,))
+
+
+def test_a_name_in_a_runs_table_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "some.parquet"
+    pq.write_table(pa.table({"QQQQQQ": [1.0]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"QQQQQQ", b"\xff\xfe\xff\xfe\xff\xfe"))
+    with pytest.raises(InputError, match=r"some\.parquet: not readable as Parquet"):
+        read_columns(path, ("windows_to",))
 
 
 def test_lists_of_a_runs_table_may_be_empty_and_of_a_narrower_type(tmp_path):

@@ -150,5 +150,8 @@ def _flat(
     if values.null_count:
         raise InputError(f"{where}: {name} holds a null")
     offsets = column.offsets.to_numpy().astype(np.int64)
-    flat = values.cast(kind) if values.type != kind else values
+    try:
+        flat = values.cast(kind) if values.type != kind else values
+    except pa.ArrowException as error:
+        raise InputError(f"{where}: {name} does not fit into {kind}: {error}") from error
     return flat.to_numpy(zero_copy_only=False), offsets[1:] - offsets[0]

@@ -162,9 +162,10 @@ def read_columns(path: Path, columns: tuple[str, ...]) -> pa.Table:
     """
     try:
         table = pq.read_table(path)
+        # A name that is not UTF-8 is refused here.
+        names = table.column_names
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not readable as Parquet: {error}") from error
-    names = table.column_names
     missing = [column for column in columns if column not in names]
     if missing:
         raise InputError(f"{path}: columns {', '.join(missing)} are missing")
