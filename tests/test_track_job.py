@@ -12,6 +12,7 @@ import yaml
 
 from sdist_ray.cameras.pinhole import Pinhole
 from sdist_ray.cli import main
+from sdist_ray.detection import embedding
 from sdist_ray.detection.embedding import clothes, load_embedding
 from sdist_ray.errors import InputError
 from sdist_ray.jobs.follow import Expected
@@ -274,6 +275,15 @@ def test_clothes_tell_colours_apart():
     assert alike[:3, :3].min() > 0.8
     assert alike[:3, 3:].max() < 0.3
     assert clothes([]).shape[0] == 0
+
+
+def test_embeddings_of_another_length_are_refused(monkeypatch):
+    monkeypatch.setattr(embedding, "clothes", lambda pictures: np.ones((len(pictures), 3 + len(pictures))))
+    embed = load_embedding("sdist_ray.detection.embedding:clothes")
+    picture = np.zeros((8, 4, 3), np.uint8)
+    assert embed([picture]).shape == (1, 4)
+    with pytest.raises(InputError, match="returned embeddings of 4 numbers, and now of 5"):
+        embed([picture, picture])
 
 
 def test_an_embedding_that_is_none_is_refused():

@@ -82,6 +82,7 @@ def clothes(pictures: Sequence[Image]) -> Floats:
 
 def _checked(name: str, embed: Callable[[Sequence[Image]], object]) -> Embed:
     """The function, with what it returns looked at."""
+    width: int | None = None
 
     def checked(pictures: Sequence[Image]) -> Floats:
         try:
@@ -94,6 +95,13 @@ def _checked(name: str, embed: Callable[[Sequence[Image]], object]) -> Embed:
         if found.ndim != 2 or len(found) != len(pictures) or not found.shape[1]:
             raise InputError(
                 f"tracking.appearance {name!r} must return an array ({len(pictures)}, d), not {found.shape}"
+            )
+        nonlocal width
+        width = width or found.shape[1]
+        if found.shape[1] != width:
+            now = found.shape[1]
+            raise InputError(
+                f"tracking.appearance {name!r} returned embeddings of {width} numbers, and now of {now}"
             )
         return found
 
