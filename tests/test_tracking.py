@@ -11,6 +11,7 @@ from sdist_ray.cameras.pinhole import Pinhole
 from sdist_ray.distancing.fusion import Sightings
 from sdist_ray.distancing.fusion_ground import LearnedEdge
 from sdist_ray.distancing.fusion_views import make_views
+from sdist_ray.tracking.doubts import MOST_LOOKS, Doubt
 from sdist_ray.tracking.gaps import GapJoiner, GapSettings
 from sdist_ray.tracking.looks import ENOUGH, Looks, of_length_one
 from sdist_ray.tracking.network import NOBODY, NetworkTracker
@@ -198,6 +199,20 @@ def test_memory_is_bounded_and_instants_come_in_order():
     assert held <= (tracker.delay_s + 0.2) / STEP_S
     assert segments <= 12
     assert len(tracker._owner) <= 16
+
+
+def test_memory_of_a_doubt_that_never_ends_is_bounded():
+    someone, doubt, look = segment(1, 0.0, 1.0, 0), Doubt(), np.eye(4)[0]
+    assert not doubt.look(0.0, someone, [(0, look)], 0.0)
+    for tick in range(10 * MOST_LOOKS):
+        # Half a nat against them, then nothing for or against.
+        assert not doubt.look(1.0 + tick, someone, [(0, look)], -0.5 if tick == 0 else 0.0)
+    assert len(doubt.since) == MOST_LOOKS
+    assert doubt.since_s == 1.0
+    before = someone.looks[0].copy()
+    doubt.look(1e3, someone, [(0, look)], 1.0)
+    assert not doubt.since
+    assert (someone.looks[0] != before).any()
 
 
 def segment(number, begin_s, end_s, camera, at=(0.0, 0.0), tracks=()):

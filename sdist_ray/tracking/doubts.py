@@ -31,6 +31,8 @@ LEAST_LOOKS = 2
 LAST_DOUBT, LOST_S = 3.0, 0.5
 """Nats at which a segment is cut that was lost so long ago: nothing more will be seen of it."""
 FORGET_LOOK = 0.8
+MOST_LOOKS = 64
+"""Instants in doubt whose looks are kept: older ones would have faded to nothing."""
 AGAIN_S = 2.0
 """Two looks at one person by one camera are as if at different times when they are so far apart."""
 
@@ -42,12 +44,12 @@ class Doubt:
     Attributes:
         nats: evidence that it is who it was, since its looks agreed last; 0 or less.
         sure: the segment as it was then.
-        since: looks of the instants after; since_s: the first of these.
+        since: looks of the last instants after; since_s: the first instant after.
     """
 
     nats: float = 0.0
     sure: Segment | None = None
-    since: list[list[View]] = field(default_factory=list)
+    since: deque[list[View]] = field(default_factory=lambda: deque(maxlen=MOST_LOOKS))
     since_s: float = 0.0
 
     def look(self, time_s: float, segment: Segment, views: list[View], nats: float) -> bool:
