@@ -1,6 +1,7 @@
 """A small rendered site that several tests read, and where the data sets are."""
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -22,6 +23,9 @@ REAL_TIME = (
 
 # The longest of those on Ray: if one of them began last, one process would wait for the other.
 LONG = ("test_faults_ray.py", "test_cluster.py", "test_distancing_ray.py", "test_jobs.py")
+
+# A shell that starts us in the background has us ignore Ctrl-C, and all whom we start and interrupt would too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Ray's workers would stand back behind all else that is tested at the same time.
 os.environ.setdefault("RAY_worker_niceness", "0")
