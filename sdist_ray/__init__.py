@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from sdist_ray.compiled import keep_compiled_code
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ __all__ = [
     "__version__", "find_cameras", "main", "make_city", "make_site", "observe", "open_recording",
     "open_source", "read_cameras", "send_records", "walk",
 ]  # fmt: skip
+
+keep_compiled_code()
 
 
 def __getattr__(name: str) -> Any:

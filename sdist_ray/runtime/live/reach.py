@@ -6,18 +6,15 @@ Requests and answers are JSON, one a line; see ``commands`` and ``control``.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
-import os
 import secrets
 import socket
-import stat
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from sdist_ray.errors import InputError
+from sdist_ray.private import private_folder
 from sdist_ray.runtime.live.commands import Answer
 
 NOTE = "control.json"
@@ -150,7 +147,7 @@ def read_note(folder: Path) -> dict[str, Any]:
 def running() -> dict[Path, str]:
     """The networks of this user and machine: the folders of their runs, and their names."""
     try:
-        entries = sorted(_private_folder().glob("*.json"))
+        entries = sorted(private_folder().glob("*.json"))
     except OSError:
         return {}
     found = {}
@@ -202,25 +199,10 @@ def connect(path: Path) -> socket.socket:
     return connection
 
 
-def _private_folder() -> Path:
-    """Where this user's runs are listed; nobody else may write there.
-
-    Raises:
-        OSError: there is no such place.
-    """
-    folder = Path(tempfile.gettempdir()) / f"sdist-ray-{os.getuid()}"
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise PermissionError(errno.EPERM, "belongs to someone else, or is open to others", str(folder))
-    return folder
-
-
 def enter(folder: Path, network: Any) -> Path | None:
     """List a run; None where that cannot be: it is found by its folder all the same."""
     try:
-        entry = _private_folder() / f"{secrets.token_hex(8)}.json"
+        entry = private_folder() / f"{secrets.token_hex(8)}.json"
         entry.write_text(json.dumps({"run": str(folder), "network": network}))
     except OSError:
         return None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 import socket
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +17,7 @@ import ray
 
 from sdist_ray.cameras.camera import without_credentials
 from sdist_ray.errors import InputError
+from sdist_ray.private import can_make
 
 CONNECT_TIMEOUT_S = 5.0
 OBJECT_STORE_BYTES = 512 << 20
@@ -40,6 +43,7 @@ def ray_session() -> Iterator[int]:
     else:
         # Nothing here needs accelerators, and Ray would warn of how it hides them in a later version.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        _have_a_token()
         options |= {
             "address": "local",
             "include_dashboard": False,
@@ -57,6 +61,14 @@ def ray_session() -> Iterator[int]:
         yield max(1, int(ray.cluster_resources().get("CPU", 1)))
     finally:
         ray.shutdown()
+
+
+def _have_a_token() -> None:
+    """Ray keeps the token of a cluster that it starts in the user's home; who has no home gets one, too."""
+    home = Path(os.path.expanduser("~/.ray"))
+    said = any(name in os.environ for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    if not said and not (home / "auth_token").exists() and not can_make(home):
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 def _check_answers(address: str) -> None:
