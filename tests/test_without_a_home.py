@@ -99,8 +99,11 @@ def test_a_place_that_is_set_stays(monkeypatch):
 
 
 @pytest.mark.ray
-def test_a_cluster_is_started_and_has_a_token():
-    environment = {**os.environ, "HOME": str(NOWHERE)}
+def test_a_cluster_is_started_and_has_a_token(tmp_path):
+    # No socket's path may be this long.
+    deep = tmp_path / ("deep" * 25)
+    deep.mkdir()
+    environment = {**os.environ, "HOME": str(NOWHERE), "TMPDIR": str(deep)}
     for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE", "RAY_ADDRESS"):
         environment.pop(name, None)
     done = subprocess.run([sys.executable, "-c", CLUSTER], env=environment, capture_output=True, text=True)

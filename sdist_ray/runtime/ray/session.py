@@ -21,6 +21,8 @@ from sdist_ray.private import can_make
 
 CONNECT_TIMEOUT_S = 5.0
 OBJECT_STORE_BYTES = 512 << 20
+LONGEST_TMPDIR = 39
+"""Ray's sockets are 68 characters further down, and no socket's path may have more than 107."""
 
 
 @contextlib.contextmanager
@@ -49,11 +51,13 @@ def ray_session() -> Iterator[int]:
             "include_dashboard": False,
             "object_store_memory": OBJECT_STORE_BYTES,
         }
+        if "RAY_TMPDIR" not in os.environ and len(os.environ.get("TMPDIR", "")) > LONGEST_TMPDIR:
+            options["_temp_dir"] = "/tmp/ray"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             ray.init(**options)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             where = os.environ.get("RAY_ADDRESS", "this machine")
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(f"no Ray cluster at {where}: {reason}") from error
