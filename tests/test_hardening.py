@@ -127,6 +127,16 @@ def test_a_greatest_count_that_is_no_number_is_refused():
         tile.store.load(state)
 
 
+@pytest.mark.parametrize("store", ["dense", "rle", "indexed"])
+def test_a_snapshots_arrays_of_another_shape_are_refused(store):
+    tile = Tile(("a",), ("a",), Counting(Padding(Grid(2, 2), Clock(10, 4), 0), "wide", store))
+    whole = {name: array.copy() for name, array in tile.store.state().items()}
+    tile.store.load(whole)
+    for name, array in whole.items():
+        with pytest.raises(ValueError):
+            tile.store.load(whole | {name: array[..., None]})
+
+
 @pytest.mark.parametrize("number", [10**400, -(10**400)])
 def test_a_whole_number_beyond_all_floats_is_refused(tmp_path, number):
     for key in ("fps", "start"):

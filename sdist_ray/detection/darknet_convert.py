@@ -21,6 +21,8 @@ from sdist_ray.errors import InputError
 MAX_SIDE = 4096
 MAX_NUMBERS = 1 << 28
 """In the output of one layer, for one image."""
+MAX_BOXES = 1 << 22
+"""Of all heads; the largest images in strides of 8 pixels have a fifth of that."""
 VARIANCE_FLOOR = 1e-6
 """What is added to a variance before its root is taken, as OpenCV's reader does; Darknets differ here."""
 
@@ -281,6 +283,11 @@ class _Conversion:
             )
         if self._classes not in (0, classes):
             raise section.refuse(f"classes={classes}, but another head has {self._classes}")
+        boxes = last.height * last.width * len(mask)
+        if self._rows + boxes > MAX_BOXES:
+            raise section.refuse(
+                f"would find {self._rows + boxes} boxes in an image; {MAX_BOXES} are possible"
+            )
         anchors = np.array(numbers).reshape(-1, 2)[mask]
         scale, plain = section.number("scale_x_y", 1.0), section.integer("new_coords", 0)
         apart = graph.reshape(last.name, (0, len(mask), columns, last.height, last.width))
@@ -305,7 +312,7 @@ class _Conversion:
             extents = graph.add("Mul", graph.add("Exp", extents), graph.constant(size))
         self._heads.append(graph.add("Concat", places, extents, scores, axis=2))
         self._classes = classes
-        self._rows += last.height * last.width * len(mask)
+        self._rows += boxes
         return Layer(last.name, last.channels, last.height, last.width, is_head=True)
 
 

@@ -227,6 +227,8 @@ class Evidence:
         windows = self.cameras * self.padding.grid.windows
         limits = {"words": windows, "gaps": self.cameras, "seam": windows}
         parts = {name: self._loaded(state, name, limit) for name, limit in limits.items()}
+        if any(state[name].ndim != 1 for name in ("indexes", "seams", "heads", "halo", "added")):
+            raise ValueError("not the state of an indexed store: arrays of other shapes")
         indexes, numbers = state["indexes"].tolist(), state["seams"].tolist()
         heads, head_end = (int(value) for value in state["heads"])
         halo, added = (int(state[name][0]) for name in ("halo", "added"))
@@ -251,8 +253,8 @@ class Evidence:
     def _loaded(self, state: State, name: str, limit: int) -> list[SparseWords]:
         """Sparse words of some ranges, places below ``limit``."""
         place, word, ends = (state[f"{name}_{field}"] for field in ("place", "word", "ends"))
-        kinds = [array.dtype.name for array in (place, word, ends)]
-        if kinds != ["int32", "uint64", "int64"]:
+        kinds = [(array.dtype.name, array.ndim) for array in (place, word, ends)]
+        if kinds != [("int32", 1), ("uint64", 1), ("int64", 1)]:
             raise ValueError(f"{name} of {kinds}")
         bounds = [0, *ends.tolist()]
         if any(a > b for a, b in pairwise(bounds)) or not bounds[-1] == len(place) == len(word):

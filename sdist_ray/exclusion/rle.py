@@ -311,10 +311,11 @@ class RleStore:
         if state["greatest"].shape != ():
             raise ValueError(f"a greatest count of shape {state['greatest'].shape}, not a number")
         most = int(state["greatest"])
-        fits = data.dtype == np.uint8 and starts.dtype == np.int64 and starts.shape == (self._rows + 1,)
+        fits = data.dtype == np.uint8 and data.ndim == 1
+        fits = fits and starts.dtype == np.int64 and starts.shape == (self._rows + 1,)
         limit = np.iinfo(np.uint8 if self.policy == "byte" else np.uint32).max
         if not fits or starts[0] != 0 or starts[-1] != len(data) or (np.diff(starts) < 0).any():
-            raise ValueError(f"packed rows of {len(starts) - 1} windows, not {self._rows}")
+            raise ValueError(f"not the packed rows of {self._rows} windows")
         if not 0 <= most <= limit:
             raise ValueError(f"a count of {most} in {self.policy} policy")
         if not are_packed(data, starts, self._columns, self._columns * self._windows, most):

@@ -203,6 +203,10 @@ BAD_CFGS = {
         "its output",
     ),
     "pooled with more than it is": (NET + "[maxpool]\nsize=2\npadding=9\n" + head("0"), "padding=9 must be"),
+    "everywhere": (
+        GOOD.replace("width=96", "width=4096").replace("height=64", "height=4096"),
+        "33554432 boxes in an image",
+    ),
     "blown up": (NET + "[upsample]\nstride=64\n" * 3 + head("0"), "numbers are possible"),
     "doubled": (NET + "[route]\nlayers=-1,-1,-1,-1,-1\n" * 20 + head("0"), "is none of the 0 before it"),
     "multiplied": (NET + conv(8) + "[route]\nlayers=-1,-1,-1,-1,-1,-1,-1\n" * 20 + head("0"), "are possible"),
