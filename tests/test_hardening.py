@@ -137,6 +137,14 @@ def test_a_snapshots_arrays_of_another_shape_are_refused(store):
             tile.store.load(whole | {name: array[..., None]})
 
 
+@pytest.mark.parametrize("policy", ["wide", "byte"])
+@pytest.mark.parametrize("kind", ["f4", "f8", "i2", "i8", "u8", "?"])
+def test_a_snapshots_counters_of_another_type_are_refused(policy, kind):
+    tile = Tile(("a",), ("a",), Counting(Padding(Grid(2, 2), Clock(10, 4), 0), policy, "dense"))
+    with pytest.raises(ValueError, match="counters of"):
+        tile.store.load({name: array.astype(kind) for name, array in tile.store.state().items()})
+
+
 @pytest.mark.parametrize("number", [10**400, -(10**400)])
 def test_a_whole_number_beyond_all_floats_is_refused(tmp_path, number):
     for key in ("fps", "start"):

@@ -184,9 +184,8 @@ class DenseStore:
         agreements, opportunities = _counts_of(state)
         if agreements.shape != self.agreements.shape or opportunities.shape != self._opportunities.shape:
             raise ValueError(f"counts of {agreements.shape}, not {self.agreements.shape}")
-        if agreements.dtype != opportunities.dtype or (agreements.dtype == np.uint8) != (
-            self.policy == "byte"
-        ):
+        kinds = (np.uint8,) if self.policy == "byte" else (np.uint16, np.uint32)
+        if agreements.dtype != opportunities.dtype or agreements.dtype not in kinds:
             raise ValueError(f"counters of {agreements.dtype} in {self.policy} policy")
         self._batch.clear()
         self._agreements = aligned_zeros((len(agreements), self._batch.padded_columns), agreements.dtype)
