@@ -27,7 +27,8 @@ from sdist_ray.occupancy.recording import RecordingWriter, open_recording
 from sdist_ray.partition.plan import row_stripes
 from sdist_ray.runtime.feeds import Assignment, NetworkSpec, RecordingFeed
 from sdist_ray.simulation.activity import activity_ranges
-from sdist_ray.topology.estimators import ESTIMATORS, least_agreements
+from sdist_ray.topology.estimators import ESTIMATORS
+from sdist_ray.topology.least import least_agreements
 from sdist_ray.topology.links import directed_links
 
 PADDING = Padding(Grid(), Clock(), 5)

@@ -46,3 +46,13 @@ def benjamini_hochberg(p_values: list[float], tested: int, rate: float) -> float
         if p <= rate * rank / tested:
             found = p
     return found
+
+
+def least_agreements(bound, threshold: float, most: int) -> list[int]:
+    """For every O the least N of 1 to O whose score passes; O + 1 where none does, but 1 for O = 0."""
+    found = []
+    for o in range(most + 1):
+        n = np.arange(1, o + 1)
+        passes = np.flatnonzero(bound(n, np.full(len(n), o)) > threshold)
+        found.append(int(passes[0]) + 1 if len(passes) else o + 1)
+    return found

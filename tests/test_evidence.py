@@ -13,8 +13,9 @@ from sdist_ray.occupancy.padding import Padding
 from sdist_ray.occupancy.rates import VISIT_GAP_S, RateCounter, Rates
 from sdist_ray.occupancy.slots import DAY_S, SLOTS, Slots
 from sdist_ray.occupancy.sparse import SparseRange
-from sdist_ray.topology.estimators import ESTIMATORS, PairEvidence, corrected, least_agreements
+from sdist_ray.topology.estimators import ESTIMATORS, PairEvidence, corrected
 from sdist_ray.topology.evidence import NetworkEvidence
+from sdist_ray.topology.least import least_agreements
 from sdist_ray.topology.null import shift_ranges
 from sdist_ray.topology.screening import BINS, Screening, bins_of
 from sdist_ray.topology.significance import chance, chance_both_ways, confidence

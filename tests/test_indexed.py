@@ -18,7 +18,8 @@ from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.occupancy.padding import Padding, pad_ranges
 from sdist_ray.simulation.activity import activity_ranges
-from sdist_ray.topology.estimators import ESTIMATORS, Criterion, least_agreements
+from sdist_ray.topology.estimators import ESTIMATORS, Criterion
+from sdist_ray.topology.least import least_agreements
 from tests import oracles
 from tests.test_kernels import to_ranges
 

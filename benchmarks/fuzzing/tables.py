@@ -7,7 +7,7 @@ import json
 import random
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,17 @@ from sdist_ray.exclusion.tile import Counting, Tile
 from sdist_ray.occupancy.block import Clock
 from sdist_ray.occupancy.collate import range_of_rows
 from sdist_ray.occupancy.grid import Grid
-from sdist_ray.occupancy.padding import Padder, Padding
+from sdist_ray.occupancy.padding import PaddedRange, Padder, Padding
 from sdist_ray.occupancy.recording import batches_of, open_recording, read_schema
 from sdist_ray.occupancy.recording_schema import recording_schema
 from sdist_ray.runtime.snapshots import METADATA, SnapshotFolder
+from sdist_ray.topology.links import directed_links
 
 Reader = Callable[[random.Random], None]
 GRID, CLOCK = Grid(4, 3), Clock(10, 8)
+PADDING = Padding(GRID, CLOCK, 2)
+MOST = 1 << 24
+"""Of opportunities: finding links takes 8 bytes for each, and years of ticks are no damage."""
 IDS = ("a", "b", "c")
 
 
@@ -132,9 +136,10 @@ def _as_stream(table: pa.Table, rng: random.Random) -> bytes:
 def snapshots(folder: Path) -> Reader:
     """Tiles' snapshots: files with other bytes, and whole ones that hold something else than they should."""
     seeds: list[tuple[Counting, bytes]] = []
+    ranges = _ranges(folder)
     for store in ("dense", "rle", "indexed"):
-        counting = Counting(Padding(GRID, CLOCK, 2), "wide", store)
-        seeds.append((counting, _snapshot(folder / store, counting)))
+        counting = Counting(PADDING, "wide", store)
+        seeds.append((counting, _snapshot(folder / store, counting, ranges)))
 
     def read(rng: random.Random) -> None:
         counting, data = rng.choice(seeds)
@@ -150,22 +155,33 @@ def snapshots(folder: Path) -> Reader:
             old.unlink()
         (place / f"tile-00003-2-{checksum:08x}.arrow").write_bytes(damaged)
         found = SnapshotFolder(str(place)).read(3, 2, IDS, IDS, counting)
-        Tile.restore(found)
+        tile = Tile.restore(found)
+        for padded in ranges:
+            tile.apply(padded, IDS)
+        if tile.store.most_opportunities() < MOST:
+            directed_links(tile, IDS, "nonexclusion", 0.3, follow=True)
+        tile.snapshot()
 
     return read
 
 
-def _snapshot(folder: Path, counting: Counting) -> bytes:
-    tile, padder = Tile(IDS, IDS, counting), Padder(counting.padding)
+def _ranges(folder: Path) -> list[PaddedRange]:
+    """Some rows, as a tile counts them."""
+    padder = Padder(PADDING)
     padder.grow(len(IDS))
-    recording = folder.with_suffix(".arrow")
+    recording = folder / "some.arrow"
     recording.write_bytes(as_ipc(some_rows(), random.Random(0)))
     rows = next(iter(open_recording(recording).batches()))
+    ranges = []
     for index in range(3):
         inside = np.flatnonzero(rows.tick // CLOCK.range_ticks == index)
-        for padded in padder.push(range_of_rows(rows.take(inside), index, len(IDS), GRID, CLOCK)):
-            tile.apply(padded, IDS)
-    for padded in padder.flush():
+        ranges += padder.push(range_of_rows(rows.take(inside), index, len(IDS), GRID, CLOCK))
+    return [*ranges, *padder.flush()]
+
+
+def _snapshot(folder: Path, counting: Counting, ranges: Sequence[PaddedRange]) -> bytes:
+    tile = Tile(IDS, IDS, counting)
+    for padded in ranges:
         tile.apply(padded, IDS)
     written = SnapshotFolder(str(folder))
     written.write(3, tile.snapshot())

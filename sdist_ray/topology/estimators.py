@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sdist_ray.topology.least import least_agreements
+
 Scores = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]
 
@@ -199,31 +201,6 @@ ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
         "bayes": Estimator(bayes, floor_bound),
     }
 )
-
-
-def least_agreements(
-    bound: Callable[[Integers, Integers], Scores], threshold: float, most: int
-) -> npt.NDArray[np.int64]:
-    """The least N that can pass the threshold, for every O; how stores are asked for links.
-
-    Args:
-        bound: an estimator's, never lower for a greater N.
-        threshold: C*; a score must be above it.
-        most: the greatest O that is asked for.
-
-    Returns:
-        int64 (most + 1,), at least 1; O + 1 where not even N = O passes.
-    """
-    opportunities = np.arange(most + 1, dtype=np.int64)
-    # Bisection for all O at once: below ``low`` nothing passes, from ``high`` on everything does.
-    low, high = np.ones_like(opportunities), opportunities + 1
-    while (low < high).any():
-        middle = (low + high) // 2
-        passes = bound(middle, opportunities) > threshold
-        undecided = low < high
-        high = np.where(undecided & passes, middle, high)
-        low = np.where(undecided & ~passes, middle + 1, low)
-    return np.maximum(high, 1)
 
 
 @dataclass(frozen=True)
