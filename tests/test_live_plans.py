@@ -47,6 +47,8 @@ class Books:
     def expected(self, cameras, store, padding):
         """N and O of pairs that are together at the end, from the range on since which they have been."""
         eras = [self.eras[key] for key in sorted(self.eras, key=lambda key: (key[1] is not None, key[1]))]
+        # A plan that was to begin after the last range never did.
+        eras = [era for era in eras if era.after is None or era.after < max(self.rows)]
         found = {}
         for group in eras[-1].groups:
             for pair in itertools.combinations(group, 2):
