@@ -21,7 +21,7 @@ REAL_TIME = (
     "test_live_plans.py", "test_rtsp.py", "test_ground_plane_live.py",
 )  # fmt: skip
 
-# The longest of those on Ray: if one of them began last, all other processes would wait for it.
+# The longest of those on Ray: if one of them began last, one process would wait for the other.
 LONG = ("test_faults_ray.py", "test_cluster.py", "test_distancing_ray.py", "test_jobs.py")
 
 # A shell that starts us in the background has us ignore Ctrl-C, and so would all whom we start.
@@ -32,7 +32,7 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 class ByFile(LoadScopeScheduling):
-    """Gives each process whole files, and one of them all that runs in real time."""
+    """Gives each of two processes whole files, and one of them all that runs in real time."""
 
     def _split_scope(self, nodeid):
         file = nodeid.partition("::")[0]
