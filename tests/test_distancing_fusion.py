@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from sdist_ray.jobs.fusing import PERSONS_SCHEMA
+from sdist_ray.serve.distances import read_distances
 from tests.distancing_runs import distance, read, street, write_clip
 
 BOX = [[40, 60], [280, 60], [280, 220], [40, 220]]
@@ -67,6 +68,16 @@ def test_a_violation_names_all_cameras_that_saw_it(fused):
     assert len(rows) == summary["violations"]["count"] == 1
     assert rows[0]["cameras"] == ["left", "right"]
     assert (rows[0]["person_a"], rows[0]["person_b"]) == (1, 2)
+
+
+def test_the_dashboard_shows_whom_a_violation_is_about(fused):
+    found = read_distances(fused)
+    [violation] = found.violations
+    moment = found.at((violation["start_s"] + violation["end_s"]) / 2, None)
+    assert {str(one["person"]) for one in moment["people"]} == {violation["person_a"], violation["person_b"]}
+    assert all(set(one["cameras"]) & set(violation["cameras"]) for one in moment["people"])
+    # Who has no number of the network yet is a person of one camera.
+    assert 1.9 <= max(found.overview()["history"]["people"]) < 2.3
 
 
 def test_the_page_and_the_files_for_others(fused):

@@ -299,6 +299,8 @@ def test_a_cameras_id_may_be_thousands_of_digits(run_folder):
         '{"running": true, "time_s": 1.0, "history": {}, "health": {"frames_per_s": "many", "cameras": []}}',
         '{"running": true, "time_s": 1.0, "history": {}, "health": {"cameras": [{"id": "a"}, 7]}}',
         '{"running": true, "time_s": Infinity, "history": {}, "health": null}',
+        f'{{"running": true, "time_s": 1{400 * "0"}, "history": {{}}, "health": null}}',
+        f'{{"running": true, "time_s": 1, "history": {{}}, "health": {{"late_fraction": 1{350 * "0"}}}}}',
     ],
 )
 def test_a_dashboard_answers_whatever_a_network_says_of_itself(run_folder, health):

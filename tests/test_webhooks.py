@@ -205,12 +205,30 @@ def test_known_is_written_and_read():
 @pytest.mark.parametrize(
     ("url", "said"),
     [("ftp://host/", "is none"), ("http://", "is none"), ("https://user:word@host/", "holds a password"),
-     ("http://host:99999/", "is none"), ("http://ho st/", "is none")],
+     ("http://host:99999/", "is none"), ("http://ho st/", "is none"),
+     ("http://hooks..example.org/", "is none"), (f"http://{64 * 'a'}.example.org/", "is none"),
+     ("http://[::1%25lo]/", "is none"), ("http://host:0/", "is none")],
 )  # fmt: skip
 def test_addresses_that_cannot_be(url, said):
     with pytest.raises(InputError, match=said) as raised:
         check_webhook(url, SECRET)
     assert "word" not in str(raised.value).replace("password", "")
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_----------", "whsec_8PHy8_T19vf4-fv_", "whsec_x"])
+def test_a_key_that_is_none_or_another_than_was_meant_signs_nothing(secret):
+    with pytest.raises(InputError, match="whsec_"):
+        check_webhook("https://host/", secret)
+
+
+def test_whatever_happens_as_it_sends_it_goes_on(receiver):
+    endpoint = Endpoint("http://hooks..example.org/", SECRET, [], 0.05)
+    endpoint.tell([Event("1", "violation", 0.0, {})])
+    endpoint.start()
+    until(lambda: endpoint.problem)
+    assert "Unicode" in endpoint.problem
+    assert endpoint._thread.is_alive()
+    endpoint.close()
 
 
 def test_webhooks_need_a_secret(tmp_path, capsys):

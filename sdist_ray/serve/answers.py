@@ -241,7 +241,11 @@ class Person(BaseModel):
     """Somebody on the ground (metres), or in the image (pixels)."""
 
     camera: str
-    track: int
+    cameras: list[str] = Field(description="All that see them then")
+    track: int = Field(description="The camera's own number")
+    person: int | None = Field(
+        description="The network's number, where several cameras' views are one ground"
+    )
     x: float
     y: float
     group: int | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ MOST_PEOPLE = 4_000_000
 BINS = 120
 AT_ONCE_S = 0.6
 """Somebody who was seen so long ago still stands there."""
+SLOWEST_S = 1.0
+"""From one look of a camera to the next, at most: what is longer is a time in which nobody was there."""
 SEVERITIES = ("brief", "long", "serious")
 PEOPLE = {
     "camera": pa.string(), "time_s": pa.float64(), "track": pa.int64(), "ground_x_m": pa.float32(),
     "ground_y_m": pa.float32(), "x": pa.float32(), "y": pa.float32(), "width": pa.float32(),
-    "height": pa.float32(), "group": pa.int64(),
+    "height": pa.float32(), "group": pa.int64(), "person": pa.int64(),
 }  # fmt: skip
 
 
@@ -38,6 +41,7 @@ class Distances:
         summary: of summary.json.
         cameras: ids, with people or violations.
         camera, track, group: int (rows,) of people.parquet by time; a group of -1 is none.
+        person: the network's number of who may be seen by several cameras; -1: they are one camera's track.
         time_s, x, y: where they were: metres on the ground, or pixels where ``unit`` is "px".
         unit, limit: of distances.
         violations: by start; see ``_violation``.
@@ -49,6 +53,7 @@ class Distances:
     camera: npt.NDArray[np.int32]
     track: npt.NDArray[np.int64]
     group: npt.NDArray[np.int64]
+    person: npt.NDArray[np.int64]
     time_s: Floats
     x: npt.NDArray[np.float32]
     y: npt.NDArray[np.float32]
@@ -74,10 +79,7 @@ class Distances:
             overlap = np.minimum(violation["end_s"], edges[1:]) - np.maximum(violation["start_s"], edges[:-1])
             seconds[violation["severity"]] += np.maximum(overlap, 0.0)
         where = np.clip(((self.time_s - first) / step).astype(np.int64), 0, bins - 1)
-        # Ticks differ by camera; people per tick is their rows over the ticks that there were.
-        rows = np.bincount(where, minlength=bins)
-        ticks = np.bincount(where[np.r_[True, np.diff(self.time_s) > 0][: len(where)]], minlength=bins)
-        people = rows / np.maximum(ticks, 1)
+        people = np.bincount(where, weights=np.minimum(self._seen_s, step), minlength=bins) / step
         return {
             "unit": self.unit,
             "limit": self.limit,
@@ -94,6 +96,25 @@ class Distances:
             },
         }
 
+    @cached_property
+    def _seen_s(self) -> Floats:
+        """How long each row says that somebody was there: until the camera looks again, or they have another.
+
+        Whoever several cameras see at once is there once, whenever each of them looks.
+        """
+        look_s = np.full(len(self.cameras), SLOWEST_S)
+        for number in range(len(self.cameras)):
+            apart = np.diff(np.unique(self.time_s[self.camera == number]))
+            look_s[number] = min(float(np.median(apart)), SLOWEST_S) if len(apart) else SLOWEST_S
+        fused = self.person >= 0
+        who = np.stack([np.where(fused, -1, self.camera), np.where(fused, self.person, self.track)])
+        order = np.lexsort((self.time_s, who[1], who[0]))
+        same = (np.diff(who[:, order]) == 0).all(axis=0)
+        next_s = np.append(np.where(same, np.diff(self.time_s[order]), np.inf), np.inf)[: len(order)]
+        seen_s = np.empty(len(order))
+        seen_s[order] = np.minimum(next_s, look_s[self.camera[order]])
+        return seen_s
+
     def _extent(self, number: int) -> dict[str, Any]:
         mine = self.camera == number
         x, y = self.x[mine], self.y[mine]
@@ -106,25 +127,33 @@ class Distances:
         return {"id": self.cameras[number], "extent": [float(v) for v in (low_x, low_y, high_x, high_y)]}
 
     def at(self, time_s: float, camera: str | None) -> dict[str, Any]:
-        """Who was where at a time, and the violations of that moment."""
+        """Who was where at a time, everybody once, and the violations of that moment."""
         first, last = np.searchsorted(self.time_s, (time_s - AT_ONCE_S, time_s + 1e-6))
-        newest: dict[tuple[int, int], int] = {}
+        rows: dict[tuple[int, int], list[int]] = {}
         for row in range(int(first), int(last)):
-            newest[int(self.camera[row]), int(self.track[row])] = row
+            seen_by, person = int(self.camera[row]), int(self.person[row])
+            if (camera is None or self.cameras[seen_by] == camera) and np.isfinite(
+                [self.x[row], self.y[row]]
+            ).all():
+                who = (-1, person) if person >= 0 else (seen_by, int(self.track[row]))
+                rows.setdefault(who, []).append(row)
         people = []
-        for row in newest.values():
-            name = self.cameras[self.camera[row]]
-            if (camera is None or name == camera) and np.isfinite(self.x[row]) and np.isfinite(self.y[row]):
-                group = int(self.group[row])
-                people.append(
-                    {
-                        "camera": name,
-                        "track": int(self.track[row]),
-                        "x": round(float(self.x[row]), 3),
-                        "y": round(float(self.y[row]), 3),
-                        "group": None if group < 0 else group,
-                    }
-                )
+        for mine in rows.values():
+            newest = mine[-1]
+            # By all cameras that saw them then.
+            then = [row for row in mine if self.time_s[row] >= self.time_s[newest] - 1e-6]
+            group, person = int(self.group[newest]), int(self.person[newest])
+            people.append(
+                {
+                    "camera": self.cameras[self.camera[newest]],
+                    "cameras": sorted({self.cameras[self.camera[row]] for row in mine}),
+                    "track": int(self.track[newest]),
+                    "person": None if person < 0 else person,
+                    "x": round(float(self.x[then].mean()), 3),
+                    "y": round(float(self.y[then].mean()), 3),
+                    "group": None if group < 0 else group,
+                }
+            )
         return {
             "time_s": time_s,
             "people": people,
@@ -173,6 +202,7 @@ def read_distances(folder: Path) -> Distances:
         camera=codes[coded.indices.to_numpy(zero_copy_only=False)] if len(coded) else codes[:0],
         track=np.nan_to_num(_column(table, "track")).astype(np.int64),
         group=np.nan_to_num(_column(table, "group"), nan=-1).astype(np.int64),
+        person=np.nan_to_num(_column(table, "person"), nan=-1).astype(np.int64),
         time_s=_column(table, "time_s").astype(np.float64),
         x=x.astype(np.float32),
         y=y.astype(np.float32),

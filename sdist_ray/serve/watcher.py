@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 SILENT_S = 15.0
 """A network that has said nothing for so long may have died."""
 MOST_PICTURE = 16 << 20
+MOST_DIGITS = 300
 MOST_HEALTH = 256 << 20
 
 
@@ -198,7 +199,9 @@ def _read_health(path: Path) -> Mapping[str, Any]:
         if path.stat().st_size > MOST_HEALTH:
             raise InputError("health.json is too large")
         # What is no number is not passed on: no browser reads it.
-        content = json.loads(path.read_bytes(), parse_constant=lambda _: None, parse_float=_finite)
+        content = json.loads(
+            path.read_bytes(), parse_constant=lambda _: None, parse_float=_finite, parse_int=_whole
+        )
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"health.json cannot be read: {error}") from error
     good = (
@@ -218,6 +221,11 @@ def _read_health(path: Path) -> Mapping[str, Any]:
 def _finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def _whole(text: str) -> int | None:
+    # Of more digits than any float has there is no share, no age and no sum.
+    return int(text) if len(text) < MOST_DIGITS else None
 
 
 def _are_cameras(value: object) -> bool:

@@ -39,7 +39,10 @@ PREFIX = "whsec_"
 
 def sign(secret: str, name: str, timestamp: int, body: bytes) -> str:
     """The signature of a message."""
-    key = base64.b64decode(secret.removeprefix(PREFIX)) if secret.startswith(PREFIX) else secret.encode()
+    key = secret.encode()
+    if secret.startswith(PREFIX):
+        # Strictly: whatever is no base64 would be passed over, and the key another one, or empty.
+        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     signed = f"{name}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
@@ -50,10 +53,16 @@ def check_webhook(url: str, secret: str) -> None:
         sign(secret, "", 0, b"")
     except ValueError:
         raise InputError(f"webhook_secret: what follows {PREFIX} must be base64") from None
+    if secret == PREFIX:
+        raise InputError(f"webhook_secret: nothing follows {PREFIX}; a key in base64 must")
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
+        host = parts.hostname or ""
+        good = parts.scheme in ("http", "https") and bool(host) and parts.port != 0
+        # What no name server and no connection would take is refused here, not when there is news.
+        host.encode("idna")
+        http.client.HTTPConnection(host, parts.port)
+    except (ValueError, http.client.HTTPException):
         good = False
     if not good or not url.isascii() or not url.isprintable() or " " in url:
         raise InputError("webhooks: an address is none; https://host/path would be right")
@@ -157,24 +166,22 @@ class Endpoint:
             "webhook-signature": sign(self._secret, event.id, now, body),
         }
         parts = self._parts
-        connection: http.client.HTTPConnection
-        if parts.scheme == "https":
-            context = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(
-                self.host, parts.port, timeout=TIMEOUT_S, context=context
-            )
-        else:
-            connection = http.client.HTTPConnection(self.host, parts.port, timeout=TIMEOUT_S)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
-            # No redirect is followed: what is signed for one goes to nobody else.
-            connection.request("POST", path, body, headers)
-            status = connection.getresponse().status
-        except (OSError, http.client.HTTPException) as error:
+            with contextlib.closing(self._connection()) as connection:
+                # No redirect is followed: what is signed for one goes to nobody else.
+                connection.request("POST", path, body, headers)
+                status = connection.getresponse().status
+        except (OSError, ValueError, http.client.HTTPException) as error:
             return f"{type(error).__name__}: {error}"[:200]
-        finally:
-            connection.close()
         return None if 200 <= status < 300 else f"answered {status}"
+
+    def _connection(self) -> http.client.HTTPConnection:
+        port = self._parts.port
+        if self._parts.scheme == "https":
+            context = ssl.create_default_context()
+            return http.client.HTTPSConnection(self.host, port, timeout=TIMEOUT_S, context=context)
+        return http.client.HTTPConnection(self.host, port, timeout=TIMEOUT_S)
 
 
 class Webhooks:

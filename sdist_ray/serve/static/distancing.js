@@ -169,7 +169,7 @@ export class DistancingView {
     c.stroke();
     const people = moment?.people ?? [], close = new Map();
     for (const v of moment?.violations ?? []) {
-      const ends = [v.person_a, v.person_b].map((track) => people.find((one) => String(one.track) === track && v.cameras.includes(one.camera)));
+      const ends = [v.person_a, v.person_b].map((who) => people.find((one) => String(one.person ?? one.track) === who && one.cameras.some((camera) => v.cameras.includes(camera))));
       for (const one of ends) if (one) close.set(one, v.severity);
       if (ends[0] && ends[1]) {
         c.strokeStyle = COLOURS[v.severity];
@@ -202,7 +202,7 @@ export class DistancingView {
       c.fill();
       c.fillStyle = of("--muted");
       c.font = "11px system-ui, sans-serif";
-      c.fillText(String(one.track), x + 8, y - 6);
+      c.fillText(String(one.person ?? one.track), x + 8, y - 6);
     }
     setText(this.caption, `${people.length} people. One square is ${step} ${found.unit}${pixels ? "" : `; circles touch at ${found.limit} m`}. Violet: of a group, who may be close.`);
     canvas.setAttribute("aria-label", `People from above: ${people.length} people, ${(moment?.violations ?? []).length} violations`);
