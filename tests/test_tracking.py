@@ -217,7 +217,8 @@ def test_memory_of_a_doubt_that_never_ends_is_bounded():
 
 def segment(number, begin_s, end_s, camera, at=(0.0, 0.0), tracks=()):
     made = Segment(number, begin_s, end_s, (camera,), np.array(at, np.float64), first_tracks=set(tracks))
-    made.see(end_s, (camera,), list(tracks), np.array(at, np.float64), 0.3)
+    for time_s in (begin_s, end_s):
+        made.see(time_s, (camera,), list(tracks), np.array(at, np.float64), 0.3)
     return made
 
 
@@ -247,6 +248,50 @@ def test_two_ways_side_by_side_are_one_person_where_no_camera_sees_two():
     assert joiner.evidence(old, way(2, 8.5, 12, 0, 5.1), 12) == -math.inf
     # Who went that long side by side is two.
     assert joiner.evidence(old, way(2, 7.0, 12, 1, 5.1), 12) == -math.inf
+
+
+@pytest.mark.parametrize("overlap_s", [0.5, 1.0, 1.5, 1.9])
+@pytest.mark.parametrize("speed", [0.0, 0.5, 1.4, 2.0])
+def test_ways_side_by_side_are_one_however_fast_somebody_walks(overlap_s, speed):
+    joiner = GapJoiner([100.0, 100.0])
+    old, new = (walked(k, speed, *span) for k, span in ((0, (0.0, 10.0)), (1, (10.0 - overlap_s, 16.0))))
+    joiner.decide(5.0, [old], all_of_them=True)
+    joiner.decide(16.0, [old, new], all_of_them=True)
+    assert old.person == new.person == 1
+
+
+def walked(camera, speed, begin_s, end_s):
+    made = None
+    for time_s in np.arange(begin_s, end_s + 0.05, 0.1).tolist():
+        at = np.array([speed * time_s, 0.0])
+        made = made or Segment(camera + 1, time_s, time_s, (camera,), at)
+        made.see(time_s, (camera,), [], at, 0.1)
+    return made
+
+
+SAME = make_views(("a", "b", "c"), [SQUARES[0]] * 3)
+
+
+def test_a_camera_that_joins_later_and_sees_both_tells_that_they_are_two():
+    joiner = GapJoiner([100.0] * 3)
+    old, new = walked(0, 0.0, 0.0, 10.0), walked(1, 0.0, 9.0, 16.0)
+    for time_s in (9.5, 9.6):
+        for one in (old, new):
+            one.seen_since.setdefault(2, time_s)
+            one.seen_by[2] = time_s
+    assert joiner.evidence(old, new, 16.0) == -math.inf
+
+
+def test_who_was_taken_for_a_ghost_is_still_who_they_were():
+    def places(tick):
+        time_s = tick * STEP_S
+        rows = [(0, 5, 5, 1)] if time_s < 60 and not 11.0 < time_s < 12.8 else []
+        # For a second another camera puts them elsewhere, while the first loses them.
+        rows += [(1, 5.9, 5, 1)] if 10.1 <= time_s <= 11.5 else []
+        return rows + ([(0, 5, 5, 2)] if time_s >= 63 else [])
+
+    found = followed(NetworkTracker(SAME, STEP_S), places, 700)
+    assert found[50, 0] == found[300, 0] == found[680, 0]
 
 
 def test_nobody_is_in_two_places_at_once():

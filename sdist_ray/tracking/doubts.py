@@ -67,7 +67,11 @@ class Doubt:
         if self.nats < 0.0 and self.sure is not None:
             return self.nats <= -MOST_DOUBT and len(self.since) >= LEAST_LOOKS
         self.sure = replace(
-            segment, recent=deque(segment.recent), seen_by=dict(segment.seen_by), tracks=dict(segment.tracks)
+            segment,
+            recent=deque(segment.recent),
+            seen_by=dict(segment.seen_by),
+            seen_since=dict(segment.seen_since),
+            tracks=dict(segment.tracks),
         )
         if self.nats == 0.0:
             for earlier in self.since:
@@ -78,7 +82,7 @@ class Doubt:
     def cut(self, segment: Segment) -> None:
         """Take back where a segment went after its looks agreed last."""
         assert self.sure is not None, "somebody was looked at"
-        for name in ("end_s", "sigma", "recent", "seen_by", "tracks"):
+        for name in ("end_s", "sigma", "recent", "seen_by", "seen_since", "tracks"):
             setattr(segment, name, getattr(self.sure, name))
 
 

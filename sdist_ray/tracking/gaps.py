@@ -110,8 +110,7 @@ class GapJoiner:
         if not due or (time_s - self._decided_s < EVERY_S and not all_of_them):
             return []
         self._decided_s = time_s
-        lost = [s for s in segments if s.person != UNDECIDED and not s.continued and s.end_s < time_s]
-        lost = sorted(lost, key=lambda s: -s.end_s)[:MOST_LOST]
+        lost = _lost(time_s, segments)
         ends = np.array([old.end_s for old in lost])
         places = np.array([old.end_at for old in lost]).reshape(-1, 2)
         evidence = np.full((len(waiting), len(lost)), -np.inf)
@@ -129,7 +128,7 @@ class GapJoiner:
             self._new[list(new.first)] += 1 / (1 + odds) / len(new.first)
             if row in match:
                 old = lost[match[row]]
-                old.continued, new.person = True, old.person
+                new.person = old.person
                 for camera, look in old.looks.items():
                     new.looks.setdefault(camera, look)
             else:
@@ -145,7 +144,7 @@ class GapJoiner:
         after_s = new.begin_s - ends
         lasts = (after_s > -WAY_S) & (after_s <= self._settings.longest_s)
         far = np.linalg.norm(places - new.begin_at, axis=1)
-        reach: Bools = lasts & (far <= NEAR_M + FASTEST * after_s)
+        reach: Bools = lasts & (far <= NEAR_M + FASTEST * np.abs(after_s))
         for row in np.flatnonzero(lasts & ~reach).tolist():
             old = lost[row]
             reach[row] = (
@@ -208,6 +207,19 @@ def _density(off: Floats, variance: float) -> float:
     return math.exp(-0.5 * float(off @ off) / variance) / (2 * math.pi * variance)
 
 
+def _lost(time_s: float, segments: Sequence[Segment]) -> list[Segment]:
+    """Where everybody who is not seen now was seen last: MOST_LOST at most, the latest first."""
+    last: dict[int, Segment] = {}
+    for segment in segments:
+        if segment.person != UNDECIDED:
+            there = last.get(segment.person)
+            # Whoever was taken for somebody else may be seen again where they were.
+            if there is None or segment.end_s >= there.end_s:
+                last[segment.person] = segment
+    lost = [segment for segment in last.values() if segment.end_s < time_s]
+    return sorted(lost, key=lambda segment: -segment.end_s)[:MOST_LOST]
+
+
 def _seen_twice(old: Segment, new: Segment) -> bool:
     """Whether a camera saw both at once, so that they are two."""
-    return any(old.seen_by.get(camera, -math.inf) >= new.begin_s for camera in new.first)
+    return any(old.seen_by.get(camera, -math.inf) >= since_s for camera, since_s in new.seen_since.items())

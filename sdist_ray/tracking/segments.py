@@ -31,11 +31,10 @@ class Segment:
         begin_at: (2,), where that was, metres.
         sigma: how sure places are, metres.
         recent: (time, x, y) of the last WAY_S.
-        seen_by: camera to when it last saw them.
+        seen_by: camera to when it last saw them; seen_since: to when it first did.
         tracks: (camera, its own track) to when that was last theirs; first_tracks: at the beginning.
         looks: camera to the sum of embeddings, which is replaced by a new one from time to time.
         person: the network's number; UNDECIDED until that is known.
-        continued: somebody's next segment is known.
         cut_s: when this was cut from another segment, by its looks; None where it was not.
         cut_from, until_then: that other segment, and who it is.
     """
@@ -48,11 +47,11 @@ class Segment:
     sigma: float = 0.3
     recent: deque[tuple[float, float, float]] = field(default_factory=deque)
     seen_by: dict[int, float] = field(default_factory=dict)
+    seen_since: dict[int, float] = field(default_factory=dict)
     tracks: dict[tuple[int, int], float] = field(default_factory=dict)
     first_tracks: set[tuple[int, int]] = field(default_factory=set)
     looks: dict[int, Floats] = field(default_factory=dict)
     person: int = UNDECIDED
-    continued: bool = False
     cut_s: float | None = None
     cut_from: int | None = None
     until_then: int = UNDECIDED
@@ -67,6 +66,7 @@ class Segment:
             self.recent.popleft()
         for camera in cameras:
             self.seen_by[camera] = time_s
+            self.seen_since.setdefault(camera, time_s)
         for track in tracks:
             self.tracks.pop(track, None)
             self.tracks[track] = time_s
