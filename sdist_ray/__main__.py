@@ -1,10 +1,13 @@
 """``python -m sdist_ray``, and the sdist-ray command."""
 
+import os
 import sys
 
 
 def start() -> None:
     """The command. Its modules take a second or two to load, and who stops it then wants no traceback."""
+    # What is wrong with a video is said once, and by us.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     try:
         from sdist_ray.cli import entry
     except KeyboardInterrupt:

@@ -159,15 +159,20 @@ def _run(command: str, overrides: Sequence[str]) -> None:
 
 def _as_settings(command: str, words: Sequence[str]) -> list[str]:
     """Plain words as the settings that they stand for."""
-    names = list(POSITIONAL.get(command, ()))
-    if not names:
-        return list(words)
-    flags, settings, many = [], [], []
+    flags, rest = [], []
     left = iter(words)
     for word in left:
         if word.startswith("-"):
             flags += [word, *([next(left, "")] if word in FLAGS_WITH_A_VALUE else [])]
-        elif re.match(r"[+~]*[\w.@/]+=", word):
+        else:
+            rest.append(word)
+    names = list(POSITIONAL.get(command, ()))
+    if not names:
+        # Hydra takes flags before settings only.
+        return flags + rest
+    settings, many = [], []
+    for word in rest:
+        if re.match(r"[+~]*[\w.@/]+=", word):
             settings.append(word)
         elif names:
             quoted = "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -165,6 +165,14 @@ def refused(capsys, *arguments):
     return complaints[0]
 
 
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_flags_may_be_anywhere(tmp_path, monkeypatch, at):
+    monkeypatch.chdir(tmp_path)
+    words = ["capacity", "cameras=10,20", "people=0.5"]
+    words.insert(1 + at, "-m")
+    assert main(words) == 0
+
+
 FILES = ("topology", "source=files", "runtime=local")
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from sdist_ray.cameras.described import read_cameras
 from sdist_ray.errors import InputError
+from sdist_ray.jobs.columns import read_table
 from sdist_ray.jobs.outputs import make_folder, write_json, write_truth
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.settings import EvaluateJob
@@ -48,11 +48,16 @@ def evaluate(folder: Path, truth: Truth, settings: EvaluateJob) -> dict[str, Any
         edges = edges.filter(pc.equal(edges["kind"], "overlap"))
     overlap, shared = truth
     ids = sorted(set(visited["camera"].to_pylist()))
+    strange = {*_ids(links), *_ids(edges)} - set(ids)
+    if strange:
+        raise InputError(
+            f"{folder / 'windows.parquet'}: lacks camera {min(strange)!r}, which has links or edges"
+        )
     # Cameras that the truth does not speak of cannot be judged.
     judged = set(_ids(overlap)) | (set(_ids(shared)) if shared is not None else set())
     implied = _implied(folder)
     numbers = [_most(visited, "window")]
-    for table in (overlap, *([] if implied is None else [implied])):
+    for table in (overlap, links, *([] if implied is None else [implied])):
         numbers += [_most(table, "window_a"), _most(table, "window_b")]
     windows = max(numbers) + 1
     place = {camera: number for number, camera in enumerate(ids)}
@@ -184,23 +189,6 @@ def _run_grid(folder: Path) -> Grid:
         return Grid(int(grid["columns"]), int(grid["rows"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder / 'summary.json'}: does not say the run's grid") from error
-
-
-def read_table(path: Path, columns: tuple[str, ...]) -> pa.Table:
-    """A Parquet file that has these columns.
-
-    Raises:
-        InputError: it cannot be read, or lacks one.
-    """
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0][:160]
-        raise InputError(f"{path}: not a readable Parquet file ({reason})") from error
-    missing = [name for name in columns if name not in table.column_names]
-    if missing:
-        raise InputError(f"{path}: has no column {missing[0]!r}")
-    return table
 
 
 def _ids(table: pa.Table) -> list[str]:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from sdist_ray.distancing.scene import Floats, Ints
 from sdist_ray.errors import InputError
+from sdist_ray.jobs.rows_file import RowsFile
 from sdist_ray.jobs.track_feed import network_tick
 from sdist_ray.settings_tracking import FollowJob
 from sdist_ray.tracking.follow import fill_gaps, view_worth
 
+COLUMNS = (
+    "person", "camera", "time_s", "x", "y", "width", "height", "score", "ground_x_m", "ground_y_m",
+)  # fmt: skip
+MOST_FPS = 1000.0
+MOST_VIEWS = 40_000_000
+"""Of instants and cameras at once: a day of forty cameras."""
 NEAR_S = 0.6
 """Who is asked for at a time was there so shortly before or after."""
 
@@ -58,13 +64,16 @@ class TrackedRun:
                 raise ValueError
             topology = summary["topology"]
             topology = None if topology is None else Path(topology)
-            return cls(
-                folder, Path(summary["run"]), topology, float(summary["fps"]),
-                tuple(str(camera["id"]) for camera in summary["cameras"]),
-                tuple(np.array(c["view_m"], np.float64).reshape(-1, 2) for c in summary["cameras"]),
-                tuple((int(a), int(b)) for a, b in summary["edges"]),
-            )  # fmt: skip
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            fps = float(summary["fps"])
+            cameras = tuple(str(camera["id"]) for camera in summary["cameras"])
+            views = tuple(np.array(c["view_m"], np.float64).reshape(-1, 2) for c in summary["cameras"])
+            edges = tuple((int(a), int(b)) for a, b in summary["edges"])
+            if not 0 < fps <= MOST_FPS or not all(np.isfinite(view).all() for view in views):
+                raise ValueError
+            if not all(0 <= end < len(cameras) for edge in edges for end in edge):
+                raise ValueError
+            return cls(folder, Path(summary["run"]), topology, fps, cameras, views, edges)
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise InputError(
                 f"run={folder}: not a tracking run's folder (sdist-ray track makes one)"
             ) from error
@@ -99,7 +108,7 @@ def find_person(run: TrackedRun, settings: FollowJob) -> int:
     """
     data = _tracks(run)
     if settings.person is not None:
-        if not data.count_rows(filter=pc.field("person") == settings.person):
+        if not len(data.rows(("person",), pc.field("person") == settings.person)["person"]):
             raise InputError(f"person={settings.person}: {run.folder} has nobody of that number")
         return settings.person
     if settings.camera is not None and settings.time_s is not None and settings.at is not None:
@@ -109,10 +118,8 @@ def find_person(run: TrackedRun, settings: FollowJob) -> int:
             )
         time_s, (x, y) = settings.time_s, settings.at
         near = (pc.field("time_s") >= time_s - NEAR_S) & (pc.field("time_s") <= time_s + NEAR_S)
-        table = data.to_table(filter=near & (pc.field("camera") == settings.camera))
-        left, top, wide, tall, when = (
-            table[n].to_numpy().astype(np.float64) for n in ("x", "y", "width", "height", "time_s")
-        )
+        table = data.rows(COLUMNS, near & (pc.field("camera") == settings.camera))
+        left, top, wide, tall, when = (table[n] for n in ("x", "y", "width", "height", "time_s"))
         inside = (left <= x) & (x <= left + wide) & (top <= y) & (y <= top + tall)
         if not inside.any():
             raise InputError(
@@ -121,16 +128,17 @@ def find_person(run: TrackedRun, settings: FollowJob) -> int:
         # Of several the one nearest in time, then the one who stands in front.
         rows = np.flatnonzero(inside)
         best = rows[np.lexsort((-(top + tall)[rows], np.abs(when[rows] - time_s)))[0]]
-        return int(table["person"][int(best)].as_py())
-    counts = data.to_table(columns=["person", "camera"]).group_by("person").aggregate(
-        [("camera", "count_distinct"), ("camera", "count")]
-    )  # fmt: skip
-    if not counts.num_rows:
+        return int(table["person"][best])
+    seen: Counter[tuple[int, str]] = Counter()
+    for batch in data.batches(("person", "camera")):
+        seen.update(zip(batch["person"].astype(np.int64).tolist(), batch["camera"].tolist(), strict=True))
+    if not seen:
         raise InputError(f"run={run.folder}: nobody was tracked")
-    rows = counts.to_pylist()
-    return int(
-        max(rows, key=lambda r: (r["camera_count_distinct"], r["camera_count"], -r["person"]))["person"]
-    )
+    by_person: dict[int, list[int]] = {}
+    for (person, _), count in seen.items():
+        by_person.setdefault(person, []).append(count)
+    # Of all the one whom most cameras saw, and most often.
+    return max(by_person, key=lambda person: (len(by_person[person]), sum(by_person[person]), -person))
 
 
 def read_target(
@@ -154,23 +162,29 @@ def read_target(
     if until_s is not None:
         where = where & (pc.field("time_s") <= until_s)
     data = _tracks(run)
-    own = data.to_table(filter=where)
-    if not own.num_rows:
+    own = data.rows(COLUMNS, where)
+    if not len(own["person"]):
         raise InputError(f"person {person} is not seen between from_s and until_s")
-    tick = np.array([network_tick(t, run.fps) for t in own["time_s"].to_pylist()])
+    tick = np.array([network_tick(t, run.fps) for t in own["time_s"].tolist()])
     first, last = int(tick.min()), int(tick.max())
+    strange = set(own["camera"].tolist()) - set(run.cameras)
+    if strange:
+        raise InputError(f"{data.path}: camera {min(strange)!r} is none of the run's summary.json")
+    if (last - first + 1) * len(run.cameras) > MOST_VIEWS:
+        raise InputError(
+            f"person {person} is seen over {(last - first) / run.fps:.0f} s, too long for one video; "
+            "say from_s and until_s"
+        )
     place = {camera: number for number, camera in enumerate(run.cameras)}
     instants, cameras = last - first + 1, len(run.cameras)
     box = np.full((instants, cameras, 4), np.nan)
     worth, ground = np.zeros((instants, cameras)), np.full((instants, 2), np.nan)
     detected = np.zeros((instants, cameras), dtype=bool)
     others = _others(data, own, person, run.fps)
-    boxes = np.column_stack([own[n].to_numpy() for n in ("x", "y", "width", "height")]).astype(np.float64)
-    seen = np.isfinite(own["score"].to_numpy(zero_copy_only=False).astype(np.float64))
-    at = np.column_stack(
-        [own[n].to_numpy(zero_copy_only=False).astype(np.float64) for n in ("ground_x_m", "ground_y_m")]
-    )
-    for row, camera in enumerate(own["camera"].to_pylist()):
+    boxes = np.column_stack([own[n] for n in ("x", "y", "width", "height")])
+    seen = np.isfinite(own["score"])
+    at = np.column_stack([own["ground_x_m"], own["ground_y_m"]])
+    for row, camera in enumerate(own["camera"].tolist()):
         here, number = int(tick[row]) - first, place[camera]
         if np.isfinite(at[row]).all():
             ground[here] = at[row]
@@ -187,30 +201,26 @@ def read_target(
     return Target(person, np.arange(first, last + 1), worth, box, detected, ground)
 
 
-def _others(data: ds.Dataset, own: pa.Table, person: int, fps: float) -> dict[tuple[str, int], Floats]:
+def _others(
+    data: RowsFile, own: Mapping[str, np.ndarray], person: int, fps: float
+) -> dict[tuple[str, int], Floats]:
     """Boxes of everybody else in the cameras and instants of somebody, by camera and tick."""
-    cameras = own["camera"].unique().to_pylist()
-    first, last = (f(own["time_s"]).as_py() for f in (pc.min, pc.max))
-    where = pc.field("camera").isin(cameras) & (pc.field("person") != person)
-    where = where & (pc.field("time_s") >= first) & (pc.field("time_s") <= last)
-    found: dict[tuple[str, int], list[list[float]]] = {}
-    columns = ["camera", "time_s", "x", "y", "width", "height"]
+    first, last = float(own["time_s"].min()), float(own["time_s"].max())
     wanted = {
         (camera, network_tick(time_s, fps))
-        for camera, time_s in zip(own["camera"].to_pylist(), own["time_s"].to_pylist(), strict=True)
+        for camera, time_s in zip(own["camera"].tolist(), own["time_s"].tolist(), strict=True)
     }
-    for batch in data.to_batches(columns=columns, filter=where, use_threads=False):
-        for row in zip(*(batch[name].to_pylist() for name in columns), strict=True):
+    where = pc.field("camera").isin(sorted({camera for camera, _ in wanted})) & (pc.field("person") != person)
+    where = where & (pc.field("time_s") >= first) & (pc.field("time_s") <= last)
+    found: dict[tuple[str, int], list[list[float]]] = {}
+    columns = ("camera", "time_s", "x", "y", "width", "height")
+    for batch in data.batches(columns, where):
+        for row in zip(*(batch[name].tolist() for name in columns), strict=True):
             key = (row[0], network_tick(row[1], fps))
             if key in wanted:
                 found.setdefault(key, []).append(list(row[2:]))
     return {key: np.array(boxes, dtype=np.float64) for key, boxes in found.items()}
 
 
-def _tracks(run: TrackedRun) -> ds.Dataset:
-    path = run.folder / "tracks.parquet"
-    try:
-        return ds.dataset(path, format="parquet")
-    except (OSError, pa.ArrowException) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0][:160]
-        raise InputError(f"{path}: not a readable Parquet file ({reason})") from error
+def _tracks(run: TrackedRun) -> RowsFile:
+    return RowsFile(run.folder / "tracks.parquet", COLUMNS)

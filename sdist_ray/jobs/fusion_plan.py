@@ -12,8 +12,8 @@ from sdist_ray.distancing.fusion_ground import LearnedEdge, learned_grounds
 from sdist_ray.distancing.fusion_views import Views, make_views
 from sdist_ray.distancing.ground import ground_view
 from sdist_ray.errors import InputError
+from sdist_ray.jobs.columns import numbers, read_table
 from sdist_ray.jobs.console import say
-from sdist_ray.jobs.evaluate import read_table
 from sdist_ray.settings_distancing import DistanceSettings
 from sdist_ray.video.files import open_source
 
@@ -67,14 +67,12 @@ def read_edges(folder: Path) -> list[LearnedEdge]:
     for row in table.to_pylist():
         if row["kind"] != "overlap":
             continue
-        numbers = row.get("homography")
+        entries = numbers(path, row.get("homography") or [], "homography")
         matrix = np.full((3, 3), np.nan)
-        if numbers is not None and len(numbers) == 9 and np.isfinite(numbers).all():
-            matrix = np.array(numbers, dtype=np.float64).reshape(3, 3)
-        error = row.get("homography_error")
-        edges.append(
-            LearnedEdge(row["camera_a"], row["camera_b"], matrix, np.nan if error is None else float(error))
-        )
+        if len(entries) == 9 and np.isfinite(entries).all():
+            matrix = entries.reshape(3, 3)
+        [error] = numbers(path, [row.get("homography_error")], "homography_error")
+        edges.append(LearnedEdge(row["camera_a"], row["camera_b"], matrix, float(error)))
     return edges
 
 

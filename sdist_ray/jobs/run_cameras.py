@@ -23,14 +23,14 @@ def cameras_of(folder: Path, described: str | None = None) -> list[Camera]:
         InputError: the folder says nothing of cameras, or what it names cannot be read.
     """
     config: Any = read_yaml(folder / "config.yaml")
-    if not isinstance(config, dict):
+    source = (config.get("source") or {}) if isinstance(config, dict) else None
+    if not isinstance(source, dict) or not isinstance(source.get("paths") or [], list):
         raise InputError(f"{folder / 'config.yaml'}: not a run's settings")
-    source = config.get("source") or {}
     if source.get("kind") == "site":
         cameras = read_cameras(folder / "site" / "cameras.yaml")
     else:
         named = config.get("cameras")
-        cameras = read_cameras(Path(named)) if named else []
+        cameras = read_cameras(Path(str(named))) if named else []
         paths = [str(path) for path in source.get("paths") or []]
         if paths:
             cameras = merge(cameras, find_cameras(paths))

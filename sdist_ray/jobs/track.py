@@ -127,19 +127,29 @@ def _feed(people: PeopleFile, camera: str, rate: float) -> Iterator[tuple[int, R
     return ((network_tick(rows.time_s, rate), rows) for rows in people.ticks(camera))
 
 
+MOST_FPS, MOST_FRAMES = 1000.0, 1 << 53
+
+
 def _cameras_of_summary(
     folder: Path, plan: NetworkPlan
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     """Ticks a second of each camera, and from when to when it was watched."""
+    path = folder / "summary.json"
     try:
-        summary: Any = json.loads((folder / "summary.json").read_text())
+        summary: Any = json.loads(path.read_text())
         asked = {entry["camera"]: entry for entry in summary["cameras"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / 'summary.json'}: not a distancing run's summary") from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: not a distancing run's summary") from error
     rates, spans = {}, {}
     for camera in plan.cameras:
         entry = asked.get(camera.id, {})
         fps, frames = entry.get("fps") or DEFAULT_FPS, entry.get("frames") or 0
+        if not _is_number(fps, MOST_FPS) or not _is_number(frames, MOST_FRAMES):
+            raise InputError(f"{path}: camera {camera.id!r} has no fps and frames that can be")
         rates[camera.id] = float(fps)
         spans[camera.id] = (camera.start_s, camera.start_s + frames / float(fps))
     return rates, spans
+
+
+def _is_number(value: object, most: float) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= most

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from sdist_ray.distancing.scene import Floats, Ints
 from sdist_ray.errors import InputError
+from sdist_ray.jobs.rows_file import RowsFile, Values
 
 COLUMNS = ("camera", "tick", "time_s", "track", "x", "y", "width", "height", "score")
-ROWS_TOGETHER = 20_000
 TRIES = 4000
 """Boxes of a camera that tell its ground."""
 
@@ -51,32 +49,25 @@ class PeopleFile:
             InputError: it is not there, not readable, or lacks a column.
         """
         self.path = path
-        try:
-            self._data = ds.dataset(path, format="parquet")
-        except (OSError, pa.ArrowException) as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0][:160]
-            raise InputError(f"{path}: not a readable Parquet file ({reason})") from error
-        missing = [name for name in COLUMNS if name not in self._data.schema.names]
-        if missing:
-            raise InputError(f"{path}: has no column {missing[0]!r}")
+        self._file = RowsFile(path, COLUMNS)
 
     def cameras(self) -> dict[str, tuple[float, float]]:
         """Cameras that saw anybody: when first, and when last."""
         spans: dict[str, tuple[float, float]] = {}
-        for batch in self._batches(None, ("camera", "time_s")):
-            table = pa.table(batch).group_by("camera").aggregate([("time_s", "min"), ("time_s", "max")])
-            for row in table.to_pylist():
-                first, last = spans.get(row["camera"], (math.inf, -math.inf))
-                spans[row["camera"]] = (min(first, row["time_s_min"]), max(last, row["time_s_max"]))
+        for batch in self._file.batches(("camera", "time_s")):
+            names, number = np.unique(batch["camera"].astype(str), return_inverse=True)
+            for k, camera in enumerate(names.tolist()):
+                times = batch["time_s"][number == k]
+                first, last = spans.get(camera, (math.inf, -math.inf))
+                spans[camera] = (min(first, float(times.min())), max(last, float(times.max())))
         return spans
 
     def some_boxes(self, camera: str) -> Floats:
         """Boxes that were detected, float64 (n, 4), spread over the run."""
         step, boxes = 1, np.empty((0, 4))
         for batch in self._batches(camera, ("x", "y", "width", "height", "score")):
-            columns = [batch[name].to_numpy(zero_copy_only=False) for name in ("x", "y", "width", "height")]
-            found = np.column_stack(columns).astype(np.float64)
-            found = found[np.isfinite(batch["score"].to_numpy(zero_copy_only=False))]
+            found = np.column_stack([batch[name] for name in ("x", "y", "width", "height")])
+            found = found[np.isfinite(batch["score"])]
             boxes = np.concatenate([boxes, found[::step]])
             while len(boxes) > TRIES:
                 boxes, step = boxes[::2], step * 2
@@ -91,10 +82,7 @@ class PeopleFile:
         rest: list[np.ndarray] = [np.empty(0)] * 8
         last = -math.inf
         for batch in self._batches(camera, COLUMNS[1:]):
-            values = [
-                np.concatenate([old, batch[name].to_numpy(zero_copy_only=False).astype(np.float64)])
-                for old, name in zip(rest, COLUMNS[1:], strict=True)
-            ]
+            values = [np.concatenate([old, batch[name]]) for old, name in zip(rest, COLUMNS[1:], strict=True)]
             cuts = np.flatnonzero(np.diff(values[0])) + 1
             starts = [0, *cuts.tolist()]
             for first, end in itertools.pairwise(starts):
@@ -113,16 +101,8 @@ class PeopleFile:
             int(columns[0][0]), time_s, columns[2].astype(np.int64), np.column_stack(columns[3:7]), columns[7]
         )
 
-    def _batches(self, camera: str | None, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        where = None if camera is None else pc.field("camera") == camera
-        try:
-            yield from self._data.to_batches(
-                columns=list(names), filter=where, batch_size=ROWS_TOGETHER, batch_readahead=1,
-                fragment_readahead=1, use_threads=False,
-            )  # fmt: skip
-        except (OSError, pa.ArrowException) as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0][:160]
-            raise InputError(f"{self.path}: not readable ({reason})") from error
+    def _batches(self, camera: str, names: tuple[str, ...]) -> Iterator[Values]:
+        return self._file.batches(names, pc.field("camera") == camera)
 
 
 def network_tick(time_s: float, rate: float) -> int:

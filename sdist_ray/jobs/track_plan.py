@@ -13,8 +13,8 @@ from sdist_ray.distancing.fusion_ground import LearnedEdge
 from sdist_ray.distancing.fusion_views import Views, make_views
 from sdist_ray.distancing.ground import PlaneGround
 from sdist_ray.errors import InputError
+from sdist_ray.jobs.columns import numbers, read_table
 from sdist_ray.jobs.console import say
-from sdist_ray.jobs.evaluate import read_table
 from sdist_ray.jobs.fusion_plan import read_edges
 from sdist_ray.jobs.track_feed import PeopleFile
 from sdist_ray.tracking.passages import Passage, Passages
@@ -118,8 +118,11 @@ def read_passages(folder: Path, place: dict[str, int]) -> Passages:
         return Passages()
     found = {}
     for row in read_table(path, TRANSITS).to_pylist():
-        if row["camera_from"] in place and row["camera_to"] in place and row["histogram"]:
+        histogram = numbers(path, row["histogram"] or [], "histogram")
+        if not (np.isfinite(histogram).all() and (histogram >= 0).all()):
+            raise InputError(f"{path}: column histogram must hold counts, none of them below 0")
+        if row["camera_from"] in place and row["camera_to"] in place and len(histogram):
             found[place[row["camera_from"]], place[row["camera_to"]]] = Passage.of_histogram(
-                min(max(float(row["probability"]), 0.0), 1.0), row["histogram"], float(row["bin_s"])
+                min(row["probability"], 1.0), histogram.tolist(), row["bin_s"]
             )
     return Passages(found)

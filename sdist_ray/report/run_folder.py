@@ -187,7 +187,10 @@ def _typed(values: pa.ChunkedArray, column: str, path: Path) -> pa.ChunkedArray:
     if is_id and values.null_count:
         raise InputError(f"{path}: {column} is null in {values.null_count} rows, it must be an id")
     try:
-        return values if values.type == kind else values.cast(kind, safe=False)
+        made = values if values.type == kind else values.cast(kind, safe=False)
+        # Bytes become text whatever they are.
+        made.validate(full=True)
+        return made
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(f"{path}: column {column} is {values.type}, it must be {kind}") from error
 

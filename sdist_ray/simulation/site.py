@@ -16,6 +16,8 @@ from sdist_ray.simulation.people import Walk, walk_people
 __all__ = ["Observation", "Site", "SiteSpec", "Walk", "in_reach", "make_site", "observe", "walk"]
 
 SMALLEST_SITE_M = 6.0
+MOST_STEPS = 100_000_000
+"""Ticks of all people, or of all cameras: what somebody does in all of them is in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,10 @@ class SiteSpec:
         for name in ("minutes", "fps"):
             value = getattr(self, name)
             _require(name, value, 0 < value < math.inf, "a positive number")
+        steps = self.minutes * 60 * self.fps * max(self.people, self.cameras)
+        _require(
+            "minutes", self.minutes, steps <= MOST_STEPS, f"fewer, {MOST_STEPS} ticks of all people at most"
+        )
         for name in ("width_m", "depth_m"):
             value = getattr(self, name)
             fits = value is None or SMALLEST_SITE_M <= value < math.inf

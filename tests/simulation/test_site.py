@@ -22,6 +22,7 @@ SMALL = SiteSpec(cameras=12, people=20, minutes=0.5)
         ("seed", -1),
         ("minutes", 0.0),
         ("minutes", math.nan),
+        ("minutes", 1e9),
         ("fps", math.inf),
         ("width_m", 1.0),
         ("depth_m", math.nan),
