@@ -84,6 +84,40 @@ def test_rates_equal_the_oracle(seed, grid, ticks, tolerance, grown):
     assert (counter.rates().padded == rates.padded).all()
 
 
+@pytest.mark.parametrize("ticks", [1, 5, 7, 60, 64])
+@pytest.mark.parametrize("tolerance", [0, 3])
+def test_rates_do_not_depend_on_where_ranges_are_cut(ticks, tolerance):
+    # Slots of 90 ticks and then 180: they end in the middle of ranges.
+    rng, grid, fps, end = np.random.default_rng(1), Grid(3, 2), 0.2, 1500 // ticks * ticks
+    occupied = rng.random((end, 2, grid.windows)) < 0.3
+    available = rng.random((end, 2)) < 0.9
+    found = []
+    for size in (1, ticks):
+        counter = RateCounter(2, Padding(grid, Clock(fps, size), tolerance))
+        power = np.uint64(1) << np.arange(size, dtype=np.uint64)
+        for index in range(end // size):
+            at = slice(index * size, (index + 1) * size)
+            words = np.einsum(
+                "tcw,t->cw", (occupied[at] & available[at][:, :, None]).astype(np.uint64), power
+            )
+            r = np.einsum("tc,t->c", available[at].astype(np.uint64), power)
+            counter.add(OccupancyRange(index, words, r))
+        found.append(counter.rates())
+    one, other = found
+    for name in ("visits", "occupied", "padded", "countable"):
+        assert (getattr(one, name) == getattr(other, name)).all(), name
+    slots = Slots(fps)
+    number = []
+    for tick in range(end):
+        slot, moved = slots.of(tick)
+        for to in moved:
+            number = [to[before] for before in number]
+        number.append(slot)
+    seen = occupied & available[:, :, None]
+    expected = [seen[np.array(number) == slot].sum(axis=0) for slot in range(max(number) + 1)]
+    assert (other.occupied == np.array(expected)).all()
+
+
 def test_before_the_first_range_there_are_rates_of_nothing():
     rates = RateCounter(3, Padding(Grid(4, 3), Clock(), 3)).rates()
     assert [rates.visits.shape, rates.occupied.shape, rates.padded.shape] == [(3, 12), (0, 3, 12), (0, 3, 12)]

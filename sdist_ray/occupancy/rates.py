@@ -203,13 +203,26 @@ class RateCounter:
         return now
 
     def _count(self, padded: PaddedRange) -> None:
+        ticks = self._padding.clock.range_ticks
+        first = at = padded.index * ticks
+        # Where a slot ends in the middle, ticks before and after are counted apart.
+        while at < first + ticks:
+            slot, end = self._slot(at), min(self._slots.until(at), first + ticks)
+            self._count_in(slot, padded, np.uint64((1 << (end - first)) - (1 << (at - first))))
+            at = end
+
+    def _count_in(self, slot: int, padded: PaddedRange, chosen: np.uint64) -> None:
+        """Count the ticks of a range that are chosen, bits of a word."""
         grid, clock, counts = self._padding.grid, self._padding.clock, self._counts
-        first = padded.index * clock.range_ticks
-        slot = self._slot(first)
-        words = padded.occupied
+        place, word, countable = (
+            padded.occupied.place,
+            padded.occupied.word & chosen,
+            padded.countable & chosen,
+        )
+        there = word != 0
         count_occupied(
-            words.place, words.word, first, self._gap, self._newest.reshape(-1),
-            counts.visits.reshape(-1), counts.occupied[slot].reshape(-1),
+            place[there], word[there], padded.index * clock.range_ticks, self._gap,
+            self._newest.reshape(-1), counts.visits.reshape(-1), counts.occupied[slot].reshape(-1),
         )  # fmt: skip
         offsets = [(index - padded.index) * clock.range_ticks for index, _ in padded.nearby]
         sizes = [len(close.place) for _, close in padded.nearby]
@@ -217,9 +230,9 @@ class RateCounter:
             np.concatenate([close.place for _, close in padded.nearby]),
             np.concatenate([close.word for _, close in padded.nearby]),
             np.cumsum([0, *sizes]), np.array(offsets), self._reach_bits(offsets), self._padding.tolerance,
-            clock.range_ticks, grid.columns, self._inside, padded.countable, self._padded[slot],
+            clock.range_ticks, grid.columns, self._inside, countable, self._padded[slot],
         )  # fmt: skip
-        counts.countable[slot] += np.bitwise_count(padded.countable)
+        counts.countable[slot] += np.bitwise_count(countable)
 
     def _reach_bits(self, offsets: list[int]) -> Words:
         """Of ranges that begin so many ticks later, uint64, the ticks that reach into the present one."""

@@ -23,7 +23,18 @@ class Slots:
 
     def _number(self, tick: int) -> int:
         """Slots of the present length since the epoch."""
-        return int(tick // (self._day / SLOTS / (1 << (DOUBLINGS - self._doubled))))
+        return int(tick // self._length())
+
+    def _length(self) -> float:
+        return self._day / SLOTS / (1 << (DOUBLINGS - self._doubled))
+
+    def until(self, tick: int) -> int:
+        """The first tick after this one that is in another slot of the present length."""
+        number = self._number(tick)
+        first = max(tick + 1, int((number + 1) * self._length()))
+        while self._number(first) == number:
+            first += 1
+        return first
 
     def of(self, tick: int) -> tuple[int, list[list[int]]]:
         """The slot of a tick, no earlier than those before; and where slots' counts move first, in turn."""
