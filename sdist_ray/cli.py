@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sdist_ray import __version__
 from sdist_ray.commands import COMMANDS, POSITIONAL
 from sdist_ray.errors import InputError
+from sdist_ray.folders import leave_nothing_empty
 from sdist_ray.settings import conf_folder
 from sdist_ray.settings_detector import DETECTORS
 from sdist_ray.settings_site import SITES
@@ -85,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _run(command, _as_settings(command, overrides))
     except InputError as error:
+        leave_nothing_empty()
         return _complain(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         return _complain(_setting_problem(error, command))

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sdist_ray.cli import main
 from sdist_ray.errors import InputError
 from sdist_ray.jobs.columns import COLUMNS, read_table
 from sdist_ray.jobs.follow_target import TrackedRun
@@ -163,3 +164,14 @@ def test_a_passages_histogram_is_one(tmp_path, odd):
     write(tmp_path / "transits.parquet", **columns)
     with pytest.raises(InputError, match=r"transits\.parquet: column histogram"):
         read_passages(tmp_path, {"a": 0, "b": 1})
+
+
+def test_a_command_that_is_refused_leaves_no_folder(tmp_path, capsys):
+    (tmp_path / "bad.mp4").write_bytes(b"nothing" * 100)
+    there = tmp_path / "there"
+    there.mkdir()
+    for output in (tmp_path / "new" / "run", there):
+        words = ["record", f"source.paths=[{tmp_path}/bad.mp4]", f"output={output}", "runtime=local"]
+        assert main(words) == 2
+        assert "not a video" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.mp4", "there"]

@@ -222,6 +222,13 @@ def test_a_secret_comes_from_a_file_or_the_environment_and_is_long_enough(tmp_pa
         read_secret("token", str(tmp_path / "none"), "TOKEN_OF_MINE")
 
 
+@pytest.mark.parametrize(("command", "said"), [("track", "joined, /runs/people"), ("follow", "whole runs")])
+def test_a_run_that_has_nothing_to_show_is_refused(tmp_path, capsys, command, said):
+    (tmp_path / "summary.json").write_text(json.dumps({"command": command, "run": "/runs/people"}))
+    assert main(["serve", str(tmp_path)]) == 2
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

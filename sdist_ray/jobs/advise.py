@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from sdist_ray.cameras.described import read_cameras
 from sdist_ray.errors import InputError
+from sdist_ray.folders import make_folder
 from sdist_ray.jobs.console import table
-from sdist_ray.jobs.outputs import make_folder, write_table, write_text
+from sdist_ray.jobs.outputs import write_table, write_text
 from sdist_ray.jobs.remote import printable
 from sdist_ray.report.advice_picture import Ground, draw_advice
 from sdist_ray.report.run_folder import Run, newest, numbers, read_columns, read_run

@@ -16,12 +16,13 @@ from sdist_ray import __version__
 from sdist_ray.cameras.camera import Camera, without_credentials
 from sdist_ray.detection.foreground import ForegroundSettings
 from sdist_ray.errors import InputError
+from sdist_ray.folders import make_folder
 from sdist_ray.jobs.console import progress, say
 from sdist_ray.jobs.fused_tables import found_by_all, fuse_run, fusion_summary, write_tables
 from sdist_ray.jobs.fusing import Network
 from sdist_ray.jobs.fusion_plan import plan_fusion
 from sdist_ray.jobs.host import Host, host
-from sdist_ray.jobs.outputs import make_folder, write_json, write_text
+from sdist_ray.jobs.outputs import write_json, write_text
 from sdist_ray.jobs.people import place_files, remove_others
 from sdist_ray.jobs.sources import find_videos
 from sdist_ray.occupancy.grid import Grid

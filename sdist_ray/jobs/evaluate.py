@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from sdist_ray.cameras.described import read_cameras
 from sdist_ray.errors import InputError
+from sdist_ray.folders import make_folder
 from sdist_ray.jobs.columns import read_table
-from sdist_ray.jobs.outputs import make_folder, write_json, write_truth
+from sdist_ray.jobs.outputs import write_json, write_truth
 from sdist_ray.occupancy.grid import Grid
 from sdist_ray.settings import EvaluateJob
 from sdist_ray.simulation.truth import ground_overlap

@@ -13,9 +13,10 @@ from sdist_ray import __version__
 from sdist_ray.cameras.camera import Camera
 from sdist_ray.distancing.scene import Floats, Ints
 from sdist_ray.errors import InputError
+from sdist_ray.folders import make_folder
 from sdist_ray.jobs.console import progress, say
 from sdist_ray.jobs.follow_target import Target, TrackedRun, find_person, read_target
-from sdist_ray.jobs.outputs import make_folder, write_json, write_table
+from sdist_ray.jobs.outputs import write_json, write_table
 from sdist_ray.jobs.run_cameras import cameras_of
 from sdist_ray.jobs.track_looks import FrameReader
 from sdist_ray.report.colours import palette_colour

@@ -37,20 +37,6 @@ EDGE_COLUMNS_LATER: Mapping[str, pa.DataType] = {
 """Columns of edges.parquet that are null where nothing is known of them."""
 
 
-def make_folder(path: str) -> Path:
-    """The run's folder, made if need be.
-
-    Raises:
-        InputError: it cannot be made, or is a file.
-    """
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"output {folder}: {error.strerror or error}") from error
-    return folder
-
-
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Have ``write`` make a file aside, then give it its name; after an error nothing is left.
 

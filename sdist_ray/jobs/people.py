@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from sdist_ray.distancing.groups import Group
 from sdist_ray.distancing.violations import Violation
-from sdist_ray.jobs.outputs import make_folder, write_whole
+from sdist_ray.folders import make_folder
+from sdist_ray.jobs.outputs import write_whole
 from sdist_ray.report.snapshots import file_name
 from sdist_ray.runtime.watched import PEOPLE_SCHEMA, Watched
 

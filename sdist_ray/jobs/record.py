@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sdist_ray import __version__
 from sdist_ray.errors import InputError
+from sdist_ray.folders import make_folder
 from sdist_ray.jobs.host import host
 from sdist_ray.jobs.live import camera_states, run_live
 from sdist_ray.jobs.live_inputs import find_live_inputs, timing_of
@@ -17,7 +18,7 @@ from sdist_ray.jobs.network import (
     run_network,
     write_snapshots,
 )
-from sdist_ray.jobs.outputs import make_folder, write_json, write_text
+from sdist_ray.jobs.outputs import write_json, write_text
 from sdist_ray.report.snapshots import write_snapshot
 from sdist_ray.runtime.live.control import refuse_if_runs
 from sdist_ray.settings import RecordJob

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
 import signal
 import socket
@@ -37,6 +38,7 @@ def run(settings: ServeJob, config: str) -> None:
         raise InputError(
             f"run={settings.run}: there is no such folder; sdist-ray serve RUN shows a run's folder"
         )
+    _refuse_other_runs(folder)
     token = read_secret("token", settings.token_file, "SDIST_SERVE_TOKEN")
     secret = read_secret("webhook_secret", settings.webhook_secret_file, "SDIST_WEBHOOK_SECRET")
     for url in settings.webhooks:
@@ -74,6 +76,22 @@ def run(settings: ServeJob, config: str) -> None:
             flush=True,
         )
         serve(app, listening)
+
+
+def _refuse_other_runs(folder: Path) -> None:
+    """Raise InputError for a run that has nothing to show, and will have nothing."""
+    try:
+        summary: Any = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        # None yet, or damaged: whoever watches the folder says so.
+        return
+    command = summary.get("command") if isinstance(summary, dict) else None
+    if command == "track":
+        raise InputError(
+            f"run={folder}: a tracking run; serve shows the one that it joined, {summary.get('run')}"
+        )
+    if command == "follow":
+        raise InputError(f"run={folder}: one person's video, follow.mp4; serve shows whole runs")
 
 
 def serve(app: Any, listening: socket.socket) -> None:

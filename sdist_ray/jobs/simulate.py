@@ -11,10 +11,10 @@ import numpy as np
 import yaml
 
 from sdist_ray.cameras.camera import Camera
+from sdist_ray.folders import make_folder
 from sdist_ray.jobs.console import progress, say
 from sdist_ray.jobs.host import Host, host
 from sdist_ray.jobs.outputs import (
-    make_folder,
     write_blind_ground,
     write_json,
     write_text,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sdist_ray import __version__
+from sdist_ray.folders import make_folder
 from sdist_ray.jobs import topology_live
 from sdist_ray.jobs.changes import change_spec, changes_of_recording, with_transits, write_changes
 from sdist_ray.jobs.evaluate import evaluate, read_truth
@@ -26,14 +27,7 @@ from sdist_ray.jobs.network import (
     run_network,
     write_snapshots,
 )
-from sdist_ray.jobs.outputs import (
-    make_folder,
-    write_graph,
-    write_json,
-    write_links,
-    write_text,
-    write_windows,
-)
+from sdist_ray.jobs.outputs import write_graph, write_json, write_links, write_text, write_windows
 from sdist_ray.jobs.overlap_lists import write_overlaps
 from sdist_ray.jobs.transit_tables import write_transits
 from sdist_ray.jobs.transits import FoundTransits, transits_of_recording

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sdist_ray import __version__
+from sdist_ray.folders import make_folder
 from sdist_ray.jobs.changes import write_changes
 from sdist_ray.jobs.evidence import links_of
 from sdist_ray.jobs.ground_plane import write_ground_links
@@ -16,14 +17,7 @@ from sdist_ray.jobs.host import host
 from sdist_ray.jobs.live import LiveOutcome, camera_states, run_live
 from sdist_ray.jobs.live_inputs import LiveInputs, find_live_inputs, timing_of
 from sdist_ray.jobs.live_watches import LiveTopology, Watches
-from sdist_ray.jobs.outputs import (
-    make_folder,
-    write_graph,
-    write_json,
-    write_links,
-    write_text,
-    write_windows,
-)
+from sdist_ray.jobs.outputs import write_graph, write_json, write_links, write_text, write_windows
 from sdist_ray.jobs.overlap_lists import write_overlaps
 from sdist_ray.jobs.publish import Publisher
 from sdist_ray.jobs.transit_tables import write_transits

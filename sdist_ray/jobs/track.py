@@ -17,10 +17,11 @@ from sdist_ray.detection.embedding import load_embedding
 from sdist_ray.distancing.fusion_feed import gathered
 from sdist_ray.distancing.ground import Located
 from sdist_ray.errors import InputError
+from sdist_ray.folders import make_folder
 from sdist_ray.jobs import distancing
 from sdist_ray.jobs.console import progress
 from sdist_ray.jobs.instants import instants
-from sdist_ray.jobs.outputs import make_folder, write_json, write_text
+from sdist_ray.jobs.outputs import write_json, write_text
 from sdist_ray.jobs.run_cameras import cameras_of
 from sdist_ray.jobs.track_feed import PeopleFile, Rows, network_tick
 from sdist_ray.jobs.track_looks import Looker

@@ -155,3 +155,5 @@ class TrackTables:
         self._partial.unlink(missing_ok=True)
         for number in self._mot:
             self._mot_path(self._plan.cameras[number], ".partial-").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (self._folder / "mot").rmdir()
