@@ -84,6 +84,14 @@ def test_a_column_that_is_not_there_or_twice_is_refused(tmp_path):
             read(tmp_path / "none.parquet", ("x",))
 
 
+def test_an_optional_column_is_what_it_must_be_where_it_is(tmp_path):
+    path = write(tmp_path / "some.parquet", camera_a=pa.array(["a"]))
+    assert read_table(path, ("camera_a",), ("kind",)).num_rows == 1
+    write(path, camera_a=pa.array(["a"]), kind=pa.array([[1]]))
+    with pytest.raises(InputError, match="column kind is list"):
+        read_table(path, ("camera_a",), ("kind",))
+
+
 TRACKED = {
     "command": "track", "run": "somewhere", "topology": None, "fps": 10.0, "edges": [[0, 1]],
     "cameras": [{"id": "a", "view_m": [[0, 0], [1, 0], [1, 1]]}, {"id": "b", "view_m": []}],

@@ -47,8 +47,8 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def read_table(path: Path, columns: tuple[str, ...]) -> pa.Table:
-    """A Parquet file that has these columns; those that COLUMNS names are as it says.
+def read_table(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pa.Table:
+    """A Parquet file that has these columns; those that COLUMNS names are as it says, and optional ones too.
 
     Raises:
         InputError: it cannot be read, lacks one, or holds what it must not.
@@ -58,6 +58,7 @@ def read_table(path: Path, columns: tuple[str, ...]) -> pa.Table:
         names = table.column_names
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise unreadable(path, error) from error
+    columns = (*columns, *(name for name in optional if name in names))
     check_names(path, table.schema, names, columns)
     for name in columns:
         if name in COLUMNS:

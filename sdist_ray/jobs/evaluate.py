@@ -43,7 +43,7 @@ def evaluate(folder: Path, truth: Truth, settings: EvaluateJob) -> dict[str, Any
     """Precision and recall of a run's links and edges; see topology.quality for the definitions."""
     links = read_table(folder / "links.parquet", ("camera_a", "window_a", "camera_b", "window_b"))
     visited = read_table(folder / "windows.parquet", ("camera", "window", "occupied_ticks"))
-    edges = read_table(folder / "edges.parquet", ("camera_a", "camera_b"))
+    edges = read_table(folder / "edges.parquet", ("camera_a", "camera_b"), ("kind",))
     if "kind" in edges.column_names:
         # Who walks between two cameras says nothing of what they share.
         edges = edges.filter(pc.equal(edges["kind"], "overlap"))
