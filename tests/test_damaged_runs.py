@@ -142,6 +142,15 @@ def test_a_runs_settings_are_some(tmp_path, text):
         cameras_of(tmp_path)
 
 
+def test_paths_of_a_run_that_was_made_elsewhere_are_told_as_such(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text("cameras: site/cameras.yaml\nsource: {paths: [site/*.mp4]}")
+    with pytest.raises(
+        InputError, match=r"site/cameras\.yaml.*config\.yaml names it, from where that run was made"
+    ):
+        cameras_of(tmp_path)
+
+
 EDGE = {"camera_a": pa.array(["a"]), "camera_b": pa.array(["b"]), "kind": pa.array(["overlap"])}
 
 

@@ -29,11 +29,16 @@ def cameras_of(folder: Path, described: str | None = None) -> list[Camera]:
     if source.get("kind") == "site":
         cameras = read_cameras(folder / "site" / "cameras.yaml")
     else:
-        named = config.get("cameras")
-        cameras = read_cameras(Path(str(named))) if named else []
-        paths = [str(path) for path in source.get("paths") or []]
-        if paths:
-            cameras = merge(cameras, find_cameras(paths))
+        try:
+            cameras = _named(config)
+        except InputError as error:
+            if described:
+                # It says where everything is now.
+                return sorted(read_cameras(Path(described)), key=lambda camera: camera.id)
+            raise InputError(
+                f"{error}; {folder / 'config.yaml'} names it, from where that run was made: go there, or say "
+                "cameras=cameras.yaml with the videos' addresses"
+            ) from error
     if described:
         more = {camera.id: camera for camera in read_cameras(Path(described))}
         cameras = [
@@ -44,3 +49,10 @@ def cameras_of(folder: Path, described: str | None = None) -> list[Camera]:
     if not cameras:
         raise InputError(f"{folder / 'config.yaml'}: names no cameras; say cameras=cameras.yaml")
     return sorted(cameras, key=lambda camera: camera.id)
+
+
+def _named(config: dict[str, Any]) -> list[Camera]:
+    named = config.get("cameras")
+    cameras = read_cameras(Path(str(named))) if named else []
+    paths = [str(path) for path in config["source"].get("paths") or []] if config.get("source") else []
+    return merge(cameras, find_cameras(paths)) if paths else cameras
