@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from sdist_ray.cameras.described import read_cameras
 from sdist_ray.errors import InputError
 from sdist_ray.folders import make_folder
+from sdist_ray.jobs.columns import LEAST_FPS, MOST_FPS
 from sdist_ray.jobs.console import table
 from sdist_ray.jobs.outputs import write_table, write_text
 from sdist_ray.jobs.remote import printable
@@ -89,7 +90,7 @@ def advice_of(settings: AdviseJob, folder: Path, run: Run) -> list[Advice]:
     degree = np.bincount(np.r_[run.edges.camera_a, run.edges.camera_b], minlength=cameras)
     available = np.array([camera.available or 0 for camera in run.cameras], dtype=np.int64)
     fps = run.summary.get("fps")
-    fps = float(fps) if isinstance(fps, int | float) and fps > 0 else 10.0
+    fps = float(fps) if isinstance(fps, int | float) and LEAST_FPS <= fps <= MOST_FPS else 10.0
     visits = _visits(folder / "windows.parquet", place)
     found += idle_and_alone(run.occupied.sum(axis=1), visits, available, degree, fps, limits)
     found += redundant(run.occupied, _seen_by(folder, run, cameras, windows), limits)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from sdist_ray.distancing.scene import Floats, Ints
 from sdist_ray.errors import InputError
+from sdist_ray.jobs.columns import LEAST_FPS, MOST_FPS
 from sdist_ray.jobs.rows_file import RowsFile
 from sdist_ray.jobs.track_feed import network_tick
 from sdist_ray.settings_tracking import FollowJob
@@ -22,7 +23,6 @@ from sdist_ray.tracking.follow import fill_gaps, view_worth
 COLUMNS = (
     "person", "camera", "time_s", "x", "y", "width", "height", "score", "ground_x_m", "ground_y_m",
 )  # fmt: skip
-MOST_FPS = 1000.0
 MOST_VIEWS = 40_000_000
 """Of instants and cameras at once: a day of forty cameras."""
 NEAR_S = 0.6
@@ -68,7 +68,7 @@ class TrackedRun:
             cameras = tuple(str(camera["id"]) for camera in summary["cameras"])
             views = tuple(np.array(c["view_m"], np.float64).reshape(-1, 2) for c in summary["cameras"])
             edges = tuple((int(a), int(b)) for a, b in summary["edges"])
-            if not 0 < fps <= MOST_FPS or not all(np.isfinite(view).all() for view in views):
+            if not LEAST_FPS <= fps <= MOST_FPS or not all(np.isfinite(view).all() for view in views):
                 raise ValueError
             if not all(0 <= end < len(cameras) for edge in edges for end in edge):
                 raise ValueError

@@ -19,6 +19,7 @@ from sdist_ray.distancing.ground import Located
 from sdist_ray.errors import InputError
 from sdist_ray.folders import make_folder
 from sdist_ray.jobs import distancing
+from sdist_ray.jobs.columns import LEAST_FPS, MOST_FPS
 from sdist_ray.jobs.console import progress
 from sdist_ray.jobs.instants import instants
 from sdist_ray.jobs.outputs import write_json, write_text
@@ -31,6 +32,7 @@ from sdist_ray.settings_tracking import TrackJob
 from sdist_ray.tracking.network import NetworkTracker, Tracked
 
 DEFAULT_FPS = 10.0
+MOST_FRAMES = 1 << 53
 
 
 def run(settings: TrackJob, config: str) -> None:
@@ -128,9 +130,6 @@ def _feed(people: PeopleFile, camera: str, rate: float) -> Iterator[tuple[int, R
     return ((network_tick(rows.time_s, rate), rows) for rows in people.ticks(camera))
 
 
-MOST_FPS, MOST_FRAMES = 1000.0, 1 << 53
-
-
 def _cameras_of_summary(
     folder: Path, plan: NetworkPlan
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
@@ -145,12 +144,12 @@ def _cameras_of_summary(
     for camera in plan.cameras:
         entry = asked.get(camera.id, {})
         fps, frames = entry.get("fps") or DEFAULT_FPS, entry.get("frames") or 0
-        if not _is_number(fps, MOST_FPS) or not _is_number(frames, MOST_FRAMES):
+        if not _is_number(fps, LEAST_FPS, MOST_FPS) or not _is_number(frames, 0, MOST_FRAMES):
             raise InputError(f"{path}: camera {camera.id!r} has no fps and frames that can be")
         rates[camera.id] = float(fps)
         spans[camera.id] = (camera.start_s, camera.start_s + frames / float(fps))
     return rates, spans
 
 
-def _is_number(value: object, most: float) -> bool:
-    return isinstance(value, int | float) and 0 <= value <= most
+def _is_number(value: object, least: float, most: float) -> bool:
+    return isinstance(value, int | float) and least <= value <= most
