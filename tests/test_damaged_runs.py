@@ -11,12 +11,15 @@ import pytest
 from sdist_ray.cli import main
 from sdist_ray.errors import InputError
 from sdist_ray.jobs.columns import COLUMNS, read_table
+from sdist_ray.jobs.evaluate import _run_grid
 from sdist_ray.jobs.follow_target import TrackedRun
 from sdist_ray.jobs.fusion_plan import read_edges
 from sdist_ray.jobs.rows_file import RowsFile
 from sdist_ray.jobs.run_cameras import cameras_of
 from sdist_ray.jobs.track import _cameras_of_summary
 from sdist_ray.jobs.track_plan import read_passages
+from sdist_ray.report.distancing_folder import read_distancing_run
+from sdist_ray.runtime.live.reach import NOTE, read_note
 
 ROWS = 3
 GOOD = {
@@ -149,6 +152,14 @@ def test_paths_of_a_run_that_was_made_elsewhere_are_told_as_such(tmp_path, monke
         InputError, match=r"site/cameras\.yaml.*config\.yaml names it, from where that run was made"
     ):
         cameras_of(tmp_path)
+
+
+def test_json_that_is_too_deep_is_no_runs_summary(tmp_path):
+    for name in ("summary.json", NOTE):
+        (tmp_path / name).write_text("[" * 100_000)
+    for read in (_run_grid, read_distancing_run, read_note):
+        with pytest.raises(InputError):
+            read(tmp_path)
 
 
 EDGE = {"camera_a": pa.array(["a"]), "camera_b": pa.array(["b"]), "kind": pa.array(["overlap"])}

@@ -188,7 +188,7 @@ def _run_grid(folder: Path) -> Grid:
     try:
         grid = json.loads((folder / "summary.json").read_text())["grid"]
         return Grid(int(grid["columns"]), int(grid["rows"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"{folder / 'summary.json'}: does not say the run's grid") from error
 
 

@@ -131,7 +131,7 @@ def render_task(task: RenderTask) -> None:
 def _read(path: Path) -> object:
     try:
         return json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

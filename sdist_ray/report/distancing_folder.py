@@ -75,7 +75,7 @@ def read_distancing_run(folder: Path) -> DistancingRun:
         raise InputError(f"{folder}: not a distancing run's folder, it has no summary.json")
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable as JSON: {error}") from error
     if not isinstance(summary, dict):
         raise InputError(f"{path}: a JSON object was expected, got {type(summary).__name__}")

@@ -301,6 +301,6 @@ def _read(path: Path) -> tuple[Known, Mapping[str, list[Event]]]:
         return Known.of(content["known"]), waiting
     except FileNotFoundError:
         return Known(), {}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         log.warning("%s cannot be read: webhooks begin anew", path.name)
         return Known(), {}

@@ -137,7 +137,7 @@ def read_note(folder: Path) -> dict[str, Any]:
         raise InputError(f"run={folder}: there is no such folder")
     try:
         note = json.loads((folder / NOTE).read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"run={folder}: no live network runs there; it has ended, or was none with source=live"
         ) from error
@@ -155,7 +155,7 @@ def running() -> dict[Path, str]:
         try:
             content = json.loads(entry.read_text())
             folder, name = Path(content["run"]), str(content["network"])
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             continue
         if runs(folder):
             found[folder] = name
