@@ -109,7 +109,10 @@ class Feeds(LiveFeeds):
 COUNTING = Counting(Padding(GRID, CLOCK, 3), "wide", "dense")
 
 
-def begin(make, folder, workers, shards, *more, odd=None, every=5, strategy=None, counting=COUNTING):
+def begin(
+    make, folder, workers, shards, *more,
+    odd=None, every=5, strategy=None, counting=COUNTING, timing=TIMING,
+):  # fmt: skip
     """A network that has no camera yet but one that is broken, with all of its workers; and its rows."""
     cameras = [Camera(BROKEN, "broken")]
     spec = NetworkSpec((BROKEN,), GRID, CLOCK, strategy=strategy)
@@ -118,7 +121,7 @@ def begin(make, folder, workers, shards, *more, odd=None, every=5, strategy=None
     seen = Seen()
     keeping = Keeping(folder / "journal.arrow", str(folder / "snapshots"), every)
     tally = Tally(spec, seen)
-    network = make(feeds, spec, cameras, counting, TIMING, workers, shards, keeping, tally, *more)
+    network = make(feeds, spec, cameras, counting, timing, workers, shards, keeping, tally, *more)
     network.start()
     return network, seen, feeds
 

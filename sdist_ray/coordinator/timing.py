@@ -18,6 +18,8 @@ class Timing:
         collect_s: between two askings of a worker.
         silent_s: a worker that owes an answer for so long is given up.
         balance_s: between two looks at the workers' loads.
+        move_s: a camera that moves begins anew if its worker has not let go of it, or what that knew of it is
+            not where it moves to, after so long.
         stop_s: how long workers have to deliver at the end, and after a pause of the coordinator's own.
     """
 
@@ -26,6 +28,7 @@ class Timing:
     collect_s: float = 0.5
     silent_s: float = 8.0
     balance_s: float = 2.0
+    move_s: float = 3.0
     stop_s: float = 3.0
 
     def range_at(self, time_s: float) -> int:

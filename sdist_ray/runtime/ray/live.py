@@ -25,8 +25,6 @@ from sdist_ray.runtime.ray.runtime import Actors, RayRuntime
 
 log = logging.getLogger(__name__)
 ATTACH_TIMEOUT_S = 4.0
-RELEASE_TIMEOUT_S = 3.0
-"""A worker that does not let go of a camera for so long is not waited for: it begins anew elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,11 @@ class RayLiveRuntime(RayRuntime):
     No answer is waited for here, nor does one worker ever wait for another: what is known of a camera that
     moves goes from actor to actor once the first has let go of it.
 
+    Args:
+        shards: actors.
+        setup: reference to what they need to begin, in a list.
+        move_s: see Timing.
+
     Attributes:
         gone: workers that were lost or dismissed, for the driver to end and to replace.
     """
@@ -73,8 +76,9 @@ class RayLiveRuntime(RayRuntime):
     # Whatever goes wrong within a worker or shard: it is not what it should be, and another one is.
     losses = (RayError, Stale)
 
-    def __init__(self, shards: Sequence[Any], setup: Sequence[Any]) -> None:
+    def __init__(self, shards: Sequence[Any], setup: Sequence[Any], move_s: float) -> None:
         super().__init__(Actors((), tuple(shards)), setup)
+        self._move_s = move_s
         self._handles: dict[int, Any] = {}
         self._met: set[int] = set()
         self._unmet: list[int] = []
@@ -162,7 +166,7 @@ class RayLiveRuntime(RayRuntime):
             self._open(target, list(there.values()), [])
             return
         states = self._handles[source].release.remote(self._worker_session[source], list(there))
-        until_s = time.monotonic() + RELEASE_TIMEOUT_S
+        until_s = time.monotonic() + self._move_s
         self._moves.append(_Move(source, target, there, states, until_s))
 
     def _go_on_with_moves(self) -> None:

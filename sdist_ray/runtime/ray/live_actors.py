@@ -26,7 +26,6 @@ from sdist_ray.runtime.ray.live import LiveSetup, RayLiveRuntime
 from sdist_ray.runtime.screens import Asked
 from sdist_ray.topology.links import DirectedLinks
 
-STATES_TIMEOUT_S = 5.0
 BEHIND = 4
 """By how much a worker is nicer than other actors."""
 
@@ -38,11 +37,13 @@ class LiveWorker(LiveHost):
         use_one_thread()
         # Frames can wait for a moment, a range that is due cannot: shards and the coordinator go first.
         os.nice(BEHIND)
+        self._move_s = 0.0
         super().__init__(clock)
 
     def begin(self, setup: Sequence[Any], session: str) -> list[str]:
         """See ``start``; what makes its feed comes with the setup, a reference in a list."""
         found: LiveSetup = ray.get(setup[0])
+        self._move_s = found.timing.move_s
         return self.start(session, found.make_feed)
 
     def open_with(self, session: str, cameras: Sequence[Assignment], states: Sequence[Any]) -> None:
@@ -50,7 +51,7 @@ class LiveWorker(LiveHost):
         known: dict[str, CameraState] = {}
         for reference in states:
             try:
-                known |= ray.get(reference, timeout=STATES_TIMEOUT_S)
+                known |= ray.get(reference, timeout=self._move_s)
             except RayError:
                 # It died, or knows nothing any more: the cameras begin anew.
                 continue
@@ -91,7 +92,7 @@ class LiveCoordinatorActor:
         with self._asking:
             if self._pipeline is None:
                 found: LiveSetup = ray.get(setup[0])
-                self._runtime = RayLiveRuntime(found.shards, setup)
+                self._runtime = RayLiveRuntime(found.shards, setup, found.timing.move_s)
                 self._requests = Requests(found.network.cameras)
                 self._requests.take(requests)
                 pipeline = LivePipeline(
