@@ -3,9 +3,14 @@
 import os
 import sys
 
+from sdist_ray.usage import answer
+
 
 def start() -> None:
     """The command. Its modules take a second or two to load, and who stops it then wants no traceback."""
+    if (told := answer(sys.argv[1:])) is not None:
+        print(told, end="")
+        return
     # What is wrong with a video is said once, and by us.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     try:

@@ -21,37 +21,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sdist_ray import __version__
 from sdist_ray.commands import COMMANDS, POSITIONAL
 from sdist_ray.errors import InputError
 from sdist_ray.folders import leave_nothing_empty
 from sdist_ray.settings import conf_folder
 from sdist_ray.settings_detector import DETECTORS
 from sdist_ray.settings_site import SITES
-
-USAGE = """\
-sdist-ray: the activity topology of a whole camera network, and distances between people, from its video.
-
-usage: sdist-ray COMMAND [key=value ...]
-
-  topology    video or a recording in, the activity topology out; simulates a site if given nothing
-  distancing  video in; who was too close to whom, annotated video, and the view from above
-  track       who is who in the whole network: one number for one person, across views and gaps
-  follow      a video of one person through the network, from whichever camera sees them best
-  record      video in, an occupancy recording out
-  simulate    a site with people and cameras: videos, recording, ground truth; or a city without video
-  evaluate    a topology against ground truth
-  handover    where somebody who left a camera's view is seen next, and when
-  advise      where cameras are missing, and which are of little use
-  serve       a run in a browser, while it goes on and after
-  capacity    the memory, processors and bandwidth that a network would take
-  cameras     cameras calibrate IMAGE_OR_VIDEO: pixels to metres, from four points of the ground
-              cameras list, add URL, remove ID, pause ID, resume ID: of a network that runs live
-  models      neural detectors: models convert CFG WEIGHTS, models check MODEL IMAGE
-
-sdist-ray COMMAND --help shows a command's settings, --version the version.
-"""
-
+from sdist_ray.usage import USAGE, answer
 
 FLAGS_WITH_A_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn",
                       "--config-dir", "-cd")  # fmt: skip
@@ -65,11 +41,8 @@ class Terminated(BaseException):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the process's exit code: 0 done, 2 bad input, 130 interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(USAGE, end="")
-        return 0
-    if arguments[0] in ("-V", "--version"):
-        print(f"sdist-ray {__version__}")
+    if (told := answer(arguments)) is not None:
+        print(told, end="")
         return 0
     command, overrides = arguments[0], arguments[1:]
     parts = [name.partition(" ")[2] for name in COMMANDS if name.startswith(f"{command} ")]

@@ -9,7 +9,7 @@ import sdist_ray
 
 PACKAGE = Path(sdist_ray.__file__).parent
 FLOORS = {
-    "errors": 0, "private": 0, "compiled": 0, "folders": 1,
+    "errors": 0, "private": 0, "compiled": 0, "folders": 1, "usage": 1,
     "occupancy": 1, "detection": 1, "video": 1,
     "exclusion": 2, "cameras": 2,
     "topology": 3, "simulation": 3, "settings_detector": 3, "settings_live": 3, "settings_site": 3,

@@ -344,12 +344,26 @@ class Interrupting:
         if name == "cv2":
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupting())
-sys.argv = ["sdist-ray", "--version"]
+sys.argv = ["sdist-ray", "simulate"]
 start()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 130
     assert done.stderr == "sdist-ray: interrupted; no results were written\n"
+
+
+@pytest.mark.parametrize("word", ["--version", "--help"])
+def test_whoever_asks_what_there_is_does_not_wait_for_modules_to_load(word):
+    code = f"""
+import sys
+from sdist_ray.__main__ import start
+sys.argv = ["sdist-ray", "{word}"]
+start()
+assert not {{"numpy", "hydra", "cv2"}} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "sdist-ray" in done.stdout
 
 
 def test_help_and_settings_are_shown(capsys):

@@ -160,6 +160,14 @@ def test_advice_on_a_site_where_what_is_right_is_known(site_run, tmp_path, capsy
     assert (tmp_path / "advice.png").stat().st_size > 20_000
 
 
+def test_where_there_is_nothing_to_advise_there_is_no_table(site_run, tmp_path, capsys):
+    _, run = site_run
+    none = ["per_hour=1e6", "mean_people=0", "covered=1"]
+    assert main(["advise", f"run={run}", f"output={tmp_path}", *none]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said == [f"0 between, 0 blind, 0 alone, 0 idle, 0 redundant; all of it: {tmp_path}/advice.csv"]
+
+
 def test_handover_of_a_run_knows_twins_and_the_way_over(site_run, capsys):
     _, run = site_run
     assert main(["handover", f"run={run}", "camera=cam00", "json=true"]) == 0

@@ -54,7 +54,7 @@ def run(settings: AdviseJob, config: str) -> None:
     shown = [one for kind in KINDS for one in [a for a in advice if a.kind == kind][: settings.most]]
     draw_advice(found, shown, target / "advice.png", ground)
     rows = [(one.kind, printable(sentence(one, names))) for one in shown]
-    for line in table(("kind", "advice"), rows):
+    for line in table(("kind", "advice"), rows) if rows else ():
         print(line)
     count = {kind: sum(one.kind == kind for one in advice) for kind in KINDS}
     print(", ".join(f"{many} {kind}" for kind, many in count.items()) + f"; all of it: {target}/advice.csv")

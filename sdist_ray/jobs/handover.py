@@ -118,5 +118,7 @@ def _row(candidate: Candidate) -> tuple[str, ...]:
 
 
 def _windows(windows: Sequence[int]) -> str:
+    if not windows:
+        return "not known"
     more = len(windows) - MOST_WINDOWS
     return " ".join(map(str, windows[:MOST_WINDOWS])) + (f" and {more} more" if more > 0 else "")

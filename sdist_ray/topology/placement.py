@@ -202,7 +202,8 @@ def sentence(advice: Advice, names: Sequence[str]) -> str:
             f"{numbers['mean_people']:.2f} people are in view on average"
         )
     by = ", ".join(names[other] for other in advice.others)
-    return f"{names[advice.camera]} can go: {by} see {100 * numbers['covered']:.0f} % of what it shows"
+    see = "sees" if len(advice.others) == 1 else "see"
+    return f"{names[advice.camera]} can go: {by} {see} {100 * numbers['covered']:.0f} % of what it shows"
 
 
 def seen_by_links(
