@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -166,6 +167,15 @@ def test_where_there_is_nothing_to_advise_there_is_no_table(site_run, tmp_path, 
     assert main(["advise", f"run={run}", f"output={tmp_path}", *none]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said == [f"0 between, 0 blind, 0 alone, 0 idle, 0 redundant; all of it: {tmp_path}/advice.csv"]
+
+
+def test_a_camera_without_an_edge_is_not_redundant_whatever_its_links(site_run, tmp_path, capsys):
+    _, run = site_run
+    shutil.copytree(run, tmp_path / "run")
+    edges = pq.read_table(run / "edges.parquet")
+    pq.write_table(edges.slice(0, 0), tmp_path / "run" / "edges.parquet")
+    assert main(["advise", f"run={tmp_path}/run", f"output={tmp_path}", "covered=0.9"]) == 0
+    assert "8 alone, 0 idle, 0 redundant" in capsys.readouterr().out
 
 
 def test_handover_of_a_run_knows_twins_and_the_way_over(site_run, capsys):

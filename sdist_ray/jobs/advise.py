@@ -22,7 +22,7 @@ from sdist_ray.report.advice_picture import Ground, draw_advice
 from sdist_ray.report.run_folder import Run, newest, numbers, read_columns, read_run
 from sdist_ray.settings_uses import AdviseJob
 from sdist_ray.simulation.footprint import view_box
-from sdist_ray.topology.handover.parts import Rows
+from sdist_ray.topology.handover.parts import Ints, Rows
 from sdist_ray.topology.placement import (
     KINDS,
     Advice,
@@ -99,10 +99,21 @@ def advice_of(settings: AdviseJob, folder: Path, run: Run) -> list[Advice]:
 
 
 def _seen_by(folder: Path, run: Run, cameras: int, windows: int) -> Rows:
-    links = run.links
-    return seen_by_links(
-        links.camera_a, links.window_a, links.camera_b, links.window_b, cameras, windows
-    )  # fmt: skip
+    """Of every place the cameras that see the same: by links of cameras whose views overlap by an edge.
+
+    Two windows that agree by chance are no reason to take a camera down.
+    """
+    links, edges = run.links, run.edges
+
+    def pairs(a: Ints, b: Ints) -> Ints:
+        return np.asarray(np.minimum(a, b) * cameras + np.maximum(a, b))
+
+    overlap = pairs(edges.camera_a, edges.camera_b)[~edges.transit]
+    known = np.isin(pairs(links.camera_a, links.camera_b), overlap)
+    a, window_a, b, window_b = (
+        column[known] for column in (links.camera_a, links.window_a, links.camera_b, links.window_b)
+    )
+    return seen_by_links(a, window_a, b, window_b, cameras, windows)
 
 
 def _visits(path: Path, place: dict[str, int]) -> np.ndarray:
