@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import logging
 import os
 import re
 import signal
@@ -31,7 +29,8 @@ from sdist_ray.usage import USAGE, answer
 
 FLAGS_WITH_A_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn",
                       "--config-dir", "-cd")  # fmt: skip
-"""Of Hydra's own."""
+INFOS = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+"""Of Hydra's own, and what --info shows."""
 
 
 class Terminated(BaseException):
@@ -59,7 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _run(command, _as_settings(command, overrides))
     except InputError as error:
-        leave_nothing_empty()
         return _complain(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         return _complain(_setting_problem(error, command))
@@ -78,23 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Terminated as interrupt:
         print(f"sdist-ray: terminated{_kept(interrupt)}", file=sys.stderr)
         return 143
+    finally:
+        leave_nothing_empty()
     return 0
-
-
-def entry() -> None:
-    """The command in a process of its own, which ends whatever hangs in it.
-
-    FFmpeg asks Python whether to go on while it waits for a camera. From a thread that hangs in it when the
-    interpreter ends, that ends the process as a crash would, though all is done.
-    """
-    code = main()
-    if "sdist_ray.video.threads" in sys.modules and not sys.modules["sdist_ray.video.threads"].end_all():
-        logging.shutdown()
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
 
 
 def _run(command: str, overrides: Sequence[str]) -> None:
@@ -134,15 +118,23 @@ def _run(command: str, overrides: Sequence[str]) -> None:
 
 def _as_settings(command: str, words: Sequence[str]) -> list[str]:
     """Plain words as the settings that they stand for."""
-    flags, rest = [], []
-    left = iter(words)
-    for word in left:
-        if word.startswith("-"):
-            flags += [word, *([next(left, "")] if word in FLAGS_WITH_A_VALUE else [])]
+    flags, rest, left = [], [], list(words)
+    while left:
+        word = left.pop(0)
+        if word == "--":
+            rest += left
+            break
+        if word in ("--info", "-i"):
+            # What it shows may follow, and what else stands behind it is not that.
+            flags.append(f"--info={left.pop(0) if left and left[0] in INFOS else 'all'}")
+        elif word.startswith("-"):
+            flags += [word, *([left.pop(0) if left else ""] if word in FLAGS_WITH_A_VALUE else [])]
         else:
             rest.append(word)
     names = list(POSITIONAL.get(command, ()))
     if not names:
+        if strange := [word for word in rest if word.startswith("-")]:
+            raise InputError(f"{strange[0][:60]!r} is no setting; key=value would be right")
         # Hydra takes flags before settings only.
         return flags + rest
     settings, many = [], []

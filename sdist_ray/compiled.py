@@ -26,7 +26,11 @@ def keep_compiled_code() -> None:
         place = str(private_folder() / "compiled")
     except OSError:
         # What is there is loaded and run. If others could write to it, each process compiles for itself.
-        place = tempfile.mkdtemp(prefix="sdist-ray-")
+        try:
+            place = tempfile.mkdtemp(prefix="sdist-ray-")
+        except OSError:
+            # Numba will say so, where a kernel is declared; nothing else needs it.
+            return
     # Inherited by every process that this one starts.
     os.environ[SETTING] = place
     if "numba" in sys.modules:

@@ -30,5 +30,6 @@ def can_make(folder: Path) -> bool:
     # Of a user whom nobody knows the home remains "~", in whatever folder this is.
     if not folder.is_absolute():
         return False
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    # Of a folder that is closed to this user nobody can say; Path.exists would raise that.
+    there = next(place for place in (folder, *folder.parents) if os.path.exists(place))
+    return os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)

@@ -8,14 +8,14 @@ HOLD_S = 5.0
 """A file's frame waits for so long to be taken: the machine has other things to do at times."""
 START = f"""
 import contextlib
-from sdist_ray.cli import entry
+from sdist_ray.__main__ import start
 from sdist_ray.jobs import live
 from sdist_ray.video import replay
 
 replay.HOLD_S = {HOLD_S}
 # Whoever stands back behind all other work on the machine may never end.
 live.standing_back = contextlib.nullcontext
-entry()
+start()
 """
 LIVE_COMMAND = (sys.executable, "-c", START)
 """sdist-ray, for a network in real time."""

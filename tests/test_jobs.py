@@ -173,6 +173,19 @@ def test_flags_may_be_anywhere(tmp_path, monkeypatch, at):
     assert main(words) == 0
 
 
+@pytest.mark.parametrize("words", [["--info", "people=0.5"], ["people=0.5", "--info", "searchpath"], ["-i"]])
+def test_what_a_flag_shows_may_be_said_or_not(words):
+    # In a process of its own: Hydra has it log more from then on.
+    shown = run_command("capacity", "cameras=10", *words)
+    assert "conf" in shown.communicate(timeout=300)[0]
+    assert shown.returncode == 0
+
+
+def test_what_follows_two_dashes_is_no_flag(capsys):
+    assert "'--cfg' is no setting" in refused(capsys, "capacity", "--", "cameras=10", "--cfg", "job")
+    assert "-x.png: " in refused(capsys, "cameras", "calibrate", "--", "-x.png")
+
+
 FILES = ("topology", "source=files", "runtime=local")
 
 
@@ -350,6 +363,23 @@ start()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 130
     assert done.stderr == "sdist-ray: interrupted; no results were written\n"
+
+
+def test_what_hangs_in_a_library_at_the_end_does_not_keep_a_process():
+    # C's own way in: what a library's destructor does.
+    code = """
+import ctypes, sys
+from sdist_ray.__main__ import start
+libc = ctypes.CDLL(None)
+libc.__cxa_atexit(ctypes.cast(libc.pause, ctypes.c_void_p), None, None)
+sys.argv = ["sdist-ray", "nothing"]
+start()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("sdist-ray: error: no command 'nothing'")
 
 
 @pytest.mark.parametrize("word", ["--version", "--help"])

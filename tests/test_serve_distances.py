@@ -1,7 +1,11 @@
 """People and violations as the dashboard has them: everybody once, whoever sees them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sdist_ray.serve.distances import Distances
 
@@ -33,6 +37,37 @@ def test_people_are_counted_whenever_their_cameras_look(off_s, fused):
 def test_cameras_of_different_rates_count_alike():
     rows = [(k / 10, 0, 1, -1, 0.0) for k in range(100)] + [(k / 4, 1, 1, -1, 0.0) for k in range(40)]
     assert people(rows) == pytest.approx(2.0, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("fps", "seconds", "many"), [(0.5, 1200, 4), (0.2, 1200, 4), (0.01, 2000, 3), (1, 10, 1), (1, 300, 3)]
+)
+def test_who_stays_is_there_all_the_time_however_seldom_a_camera_looks(fps, seconds, many):
+    rows = [(k / fps, 0, track, -1, 0.0) for k in range(int(seconds * fps) + 1) for track in range(many)]
+    known = replace(distances(rows), look_s={"a": 1 / fps})
+    assert known.overview()["history"]["people"] == pytest.approx([many] * min(seconds, 120), abs=0.01)
+    if fps >= 0.5:
+        assert people(rows) == pytest.approx(many, abs=0.01)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 1), st.integers(0, 2)), unique=True, min_size=1),
+    st.sampled_from([0.25, 1.0, 7.0]),
+)
+def test_people_over_time_are_who_was_there(seen, look_s):
+    made = replace(distances([(t, c, w, -1, 0.0) for t, c, w in seen]), look_s={"a": look_s, "b": look_s})
+    history = made.overview()["history"]
+    first, last = made.span()
+    step = history["bin_s"]
+    expected = np.zeros(len(history["people"]))
+    for camera, track in {(c, w) for _, c, w in seen}:
+        times = sorted(t for t, c, w in seen if (c, w) == (camera, track))
+        for at, then in zip(times, [*times[1:], np.inf], strict=True):
+            until = min(at + look_s, then)
+            starts = first + step * np.arange(len(expected))
+            expected += np.maximum(np.minimum(until, starts + step) - np.maximum(at, starts), 0.0) / step
+    assert history["people"] == pytest.approx(expected, abs=0.0051)
+    assert last >= first
 
 
 def test_a_mean_is_over_all_of_a_bin():

@@ -1,11 +1,13 @@
 """sdist-ray track and follow: from a distancing run's tables to everybody's way, and one person's video."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -124,6 +126,24 @@ def test_everybody_has_one_number_in_all_cameras(tracked):
         assert 0 <= row["foot_y"] <= 1
     times = table["time_s"].to_numpy()
     assert (np.diff(times) >= 0).all()
+
+
+def test_a_run_that_did_not_look_at_every_frame_is_tracked_by_its_own_ticks(watched, tmp_path):
+    shutil.copytree(watched, tmp_path / "run", ignore=shutil.ignore_patterns("tracked*"))
+    table = pq.read_table(watched / "people.parquet")
+    table = table.filter(pc.equal(pc.bit_wise_and(table["tick"], 1), 0))
+    half = table.set_column(1, "tick", pc.divide(table["tick"], 2))
+    pq.write_table(half.cast(PEOPLE_SCHEMA), tmp_path / "run" / "people.parquet")
+    summary = json.loads((watched / "summary.json").read_text())
+    summary["cameras"] = [{**entry, "ticks_per_s": FPS / 2} for entry in summary["cameras"]]
+    (tmp_path / "run" / "summary.json").write_text(json.dumps(summary))
+    out = tmp_path / "out"
+    assert main(["track", f"{tmp_path}/run", f"topology={watched / 'topology'}", f"output={out}"]) == 0
+    rows = pq.read_table(out / "tracks.parquet").to_pylist()
+    assert {(row["track"] // 2, row["person"]) for row in rows} == {(1, 1), (2, 2)}
+    lines = (out / "mot" / "yard.txt").read_text().splitlines()
+    assert min(int(line.split(",")[0]) for line in lines) == pytest.approx(71, abs=2)
+    assert json.loads((out / "summary.json").read_text())["fps"] == FPS / 2
 
 
 def test_stays_and_tracks_for_other_programs(tracked):

@@ -215,6 +215,17 @@ def test_addresses_that_cannot_be(url, said):
     assert "word" not in str(raised.value).replace("password", "")
 
 
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [("http://[::1]/x", "::1", 80), ("https://[2001:db8::abcd]/x", "2001:db8::abcd", 443),
+     ("https://[2001:db8::7]:8443/x", "2001:db8::7", 8443), ("https://host/x", "host", 443)],
+)  # fmt: skip
+def test_an_address_is_read_as_it_was_meant(url, host, port):
+    check_webhook(url, SECRET)
+    connection = Endpoint(url, SECRET, [])._connection()
+    assert (connection.host, connection.port) == (host, port)
+
+
 @pytest.mark.parametrize("secret", ["whsec_", "whsec_----------", "whsec_8PHy8_T19vf4-fv_", "whsec_x"])
 def test_a_key_that_is_none_or_another_than_was_meant_signs_nothing(secret):
     with pytest.raises(InputError, match="whsec_"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sdist_ray.compiled import SETTING, has_a_place, keep_compiled_code
-from sdist_ray.private import private_folder
+from sdist_ray.private import can_make, private_folder
 
 NOWHERE = Path("/dev/null/nowhere")
 KERNEL = """
@@ -45,6 +45,14 @@ def test_without_a_home(tmp_path, monkeypatch):
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
     monkeypatch.chdir(tmp_path)
     assert not has_a_place(NOWHERE, {})
+
+
+def test_a_folder_that_is_closed_or_cannot_be_is_no_place(tmp_path):
+    # Whether there is one is not only unknown, it cannot be asked.
+    assert not can_make(tmp_path / (300 * "x") / "numba" / "deeper") or os.access(tmp_path, os.W_OK)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o000)
+    assert can_make(closed / "numba") == (os.geteuid() == 0)
 
 
 def test_with_a_home(tmp_path, monkeypatch):

@@ -14,12 +14,11 @@ import pyarrow.compute as pc
 from sdist_ray.cameras.described import read_cameras
 from sdist_ray.errors import InputError
 from sdist_ray.folders import make_folder
-from sdist_ray.jobs.columns import LEAST_FPS, MOST_FPS
 from sdist_ray.jobs.console import table
 from sdist_ray.jobs.outputs import write_table, write_text
 from sdist_ray.jobs.remote import printable
 from sdist_ray.report.advice_picture import Ground, draw_advice
-from sdist_ray.report.run_folder import Run, newest, numbers, read_columns, read_run
+from sdist_ray.report.run_folder import Run, newest, numbers, rate, read_columns, read_run
 from sdist_ray.settings_uses import AdviseJob
 from sdist_ray.simulation.footprint import view_box
 from sdist_ray.topology.handover.parts import Ints, Rows
@@ -89,8 +88,7 @@ def advice_of(settings: AdviseJob, folder: Path, run: Run) -> list[Advice]:
         found += _blind(Path(settings.truth) / "truth_blind.parquet", settings.square_m, limits)
     degree = np.bincount(np.r_[run.edges.camera_a, run.edges.camera_b], minlength=cameras)
     available = np.array([camera.available or 0 for camera in run.cameras], dtype=np.int64)
-    fps = run.summary.get("fps")
-    fps = float(fps) if isinstance(fps, int | float) and LEAST_FPS <= fps <= MOST_FPS else 10.0
+    fps = rate(run.summary.get("fps")) or 10.0
     visits = _visits(folder / "windows.parquet", place)
     found += idle_and_alone(run.occupied.sum(axis=1), visits, available, degree, fps, limits)
     found += redundant(run.occupied, _seen_by(folder, run, cameras, windows), limits)

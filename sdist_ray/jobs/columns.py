@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 
 from sdist_ray.errors import InputError
 
-LEAST_FPS, MOST_FPS = 1e-4, 1000.0
 MOST_COUNT = 2.0**53
 """Beyond it a number is not exact as a float."""
 

@@ -252,6 +252,7 @@ def _entry(watched: Watched, placed: dict[str, str]) -> dict[str, Any]:
         "unit": watched.unit,
         "limit": watched.limit,
         "fps": watched.fps,
+        "ticks_per_s": watched.ticks_per_s,
         "video": placed.get("video"),
         "panel": placed.get("panel"),
         "picture": placed.get("picture"),

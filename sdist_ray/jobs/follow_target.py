@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from sdist_ray.distancing.scene import Floats, Ints
 from sdist_ray.errors import InputError
-from sdist_ray.jobs.columns import LEAST_FPS, MOST_FPS
 from sdist_ray.jobs.rows_file import RowsFile
 from sdist_ray.jobs.track_feed import network_tick
+from sdist_ray.report.run_folder import LEAST_FPS, MOST_FPS
 from sdist_ray.settings_tracking import FollowJob
 from sdist_ray.tracking.follow import fill_gaps, view_worth
 

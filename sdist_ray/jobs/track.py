@@ -19,7 +19,6 @@ from sdist_ray.distancing.ground import Located
 from sdist_ray.errors import InputError
 from sdist_ray.folders import make_folder
 from sdist_ray.jobs import distancing
-from sdist_ray.jobs.columns import LEAST_FPS, MOST_FPS
 from sdist_ray.jobs.console import progress
 from sdist_ray.jobs.instants import instants
 from sdist_ray.jobs.outputs import write_json, write_text
@@ -28,6 +27,7 @@ from sdist_ray.jobs.track_feed import PeopleFile, Rows, network_tick
 from sdist_ray.jobs.track_looks import Looker
 from sdist_ray.jobs.track_plan import NetworkPlan, plan_tracking
 from sdist_ray.jobs.track_tables import TrackTables
+from sdist_ray.report.run_folder import rate
 from sdist_ray.settings_tracking import TrackJob
 from sdist_ray.tracking.network import NetworkTracker, Tracked
 
@@ -53,8 +53,8 @@ def run(settings: TrackJob, config: str) -> None:
     cameras = cameras_of(watched, settings.cameras if settings.run else None)
     plan = plan_tracking(cameras, people, topology)
     looker = None if embed is None else Looker(plan.cameras, embed, settings.tracking.look_s)
-    rates, spans = _cameras_of_summary(watched, plan)
-    tables = TrackTables(folder, plan, rates, settings.mot)
+    rates, ticks, spans = _cameras_of_summary(watched, plan)
+    tables = TrackTables(folder, plan, ticks, settings.mot)
     try:
         count = _track(settings, plan, people, rates, spans, looker, tables)
         tables.close()
@@ -91,12 +91,12 @@ def _track(
     spans: Mapping[str, tuple[float, float]], looker: Looker | None, tables: TrackTables,
 ) -> int:  # fmt: skip
     """Everything, instant by instant; how many there were."""
-    rate = max(rates.values(), default=DEFAULT_FPS)
+    fps = max(rates.values(), default=DEFAULT_FPS)
     tracker = NetworkTracker(
         plan.views, 1 / min(rates.values(), default=DEFAULT_FPS), plan.passages, settings.tracking.gaps()
     )
     feeds = {
-        number: _feed(people, camera.id, rate)
+        number: _feed(people, camera.id, fps)
         for number, camera in enumerate(plan.cameras)
     }  # fmt: skip
     waiting: deque[list[tuple[int, Rows]]] = deque()
@@ -109,14 +109,14 @@ def _track(
 
     with progress("tracking", None, "instants") as update:
         for tick, frames in instants(feeds):
-            time_s = tick / rate
+            time_s = tick / fps
             reports = []
             for number, rows in frames:
                 located = plan.grounds[number].locate(rows.box)
                 # Who is carried on is not seen.
                 points = np.where(np.isfinite(rows.score)[:, None], located.points, np.nan)
                 reports.append((number, Located(points, located.covariance), rows.track))
-            available = (first_s <= time_s + 1 / rate) & (time_s - 1 / rate <= last_s)
+            available = (first_s <= time_s + 1 / fps) & (time_s - 1 / fps <= last_s)
             looks = None if looker is None else looker.look(frames)
             waiting.append(frames)
             take(tracker.update(tick, time_s, gathered(reports), available, looks))
@@ -126,30 +126,33 @@ def _track(
     return count
 
 
-def _feed(people: PeopleFile, camera: str, rate: float) -> Iterator[tuple[int, Rows]]:
-    return ((network_tick(rows.time_s, rate), rows) for rows in people.ticks(camera))
+def _feed(people: PeopleFile, camera: str, fps: float) -> Iterator[tuple[int, Rows]]:
+    return ((network_tick(rows.time_s, fps), rows) for rows in people.ticks(camera))
 
 
 def _cameras_of_summary(
     folder: Path, plan: NetworkPlan
-) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """Ticks a second of each camera, and from when to when it was watched."""
+) -> tuple[dict[str, float], dict[str, float], dict[str, tuple[float, float]]]:
+    """Looks and ticks a second of each camera, and from when to when it was watched."""
     path = folder / "summary.json"
     try:
         summary: Any = json.loads(path.read_text())
         asked = {entry["camera"]: entry for entry in summary["cameras"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: not a distancing run's summary") from error
-    rates, spans = {}, {}
+    rates, ticks, spans = {}, {}, {}
     for camera in plan.cameras:
         entry = asked.get(camera.id, {})
-        fps, frames = entry.get("fps") or DEFAULT_FPS, entry.get("frames") or 0
-        if not _is_number(fps, LEAST_FPS, MOST_FPS) or not _is_number(frames, 0, MOST_FRAMES):
+        fps, frames = rate(entry.get("fps") or DEFAULT_FPS), entry.get("frames") or 0
+        # Every frame was looked at by whoever did not say.
+        per_s = rate(entry.get("ticks_per_s") or fps)
+        if (
+            fps is None
+            or per_s is None
+            or not isinstance(frames, int | float)
+            or not 0 <= frames <= MOST_FRAMES
+        ):
             raise InputError(f"{path}: camera {camera.id!r} has no fps and frames that can be")
-        rates[camera.id] = float(fps)
-        spans[camera.id] = (camera.start_s, camera.start_s + frames / float(fps))
-    return rates, spans
-
-
-def _is_number(value: object, least: float, most: float) -> bool:
-    return isinstance(value, int | float) and least <= value <= most
+        rates[camera.id], ticks[camera.id] = min(per_s, fps), per_s
+        spans[camera.id] = (camera.start_s, camera.start_s + frames / fps)
+    return rates, ticks, spans

@@ -39,13 +39,13 @@ STAY_GAP_S = 2.0
 class TrackTables:
     """Writes tracks.parquet, stays.parquet and mot/CAMERA.txt; whole or not at all."""
 
-    def __init__(self, folder: Path, plan: NetworkPlan, rates: Mapping[str, float], mot: bool) -> None:
+    def __init__(self, folder: Path, plan: NetworkPlan, ticks: Mapping[str, float], mot: bool) -> None:
         """For a run.
 
         Args:
             folder: the run's.
             plan: of its network.
-            rates: ticks a second of each camera.
+            ticks: a second, of each camera.
             mot: whether MOTChallenge text is written, too.
         """
         self._folder, self._plan = folder, plan
@@ -55,7 +55,7 @@ class TrackTables:
         self._stays: dict[tuple[int, str], list[float]] = {}
         self._over: list[tuple[int, str, float, float]] = []
         self._mot: dict[int, list[str]] = {}
-        self._first = [first_frame(c.start_s, rates.get(c.id, 1.0)) for c in plan.cameras]
+        self._first = [first_frame(c.start_s, ticks.get(c.id, 1.0)) for c in plan.cameras]
         for old in (folder / "mot").glob("*.txt"):
             old.unlink()
         if mot:

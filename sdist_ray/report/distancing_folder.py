@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sdist_ray.errors import InputError
@@ -101,19 +102,33 @@ def _table(path: Path, columns: Mapping[str, pa.DataType], notes: list[str]) -> 
     try:
         has = pq.read_schema(path).names
         table = pq.read_table(path, columns=[name for name in columns if name in has])
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         notes.append(show(f"{path.name} cannot be read: {str(error).splitlines()[0]}"))
         return schema.empty_table()
     arrays, without = [], []
     for name, kind in columns.items():
         try:
-            arrays.append(table[name].cast(kind))
+            arrays.append(as_kind(table[name], kind))
         except (KeyError, pa.ArrowException):
             arrays.append(pa.nulls(table.num_rows, kind))
             without.append(name)
     if without:
         notes.append(f"{path.name} has no usable {', '.join(without)}")
     return pa.table(arrays, schema=schema)
+
+
+def as_kind(column: pa.ChunkedArray, kind: pa.DataType, safe: bool = True) -> pa.ChunkedArray:
+    """A column in another type.
+
+    Raises:
+        pyarrow.ArrowException: it cannot be that, or is text that is not UTF-8.
+    """
+    made = column.cast(kind, safe=safe)
+    text = pc.list_flatten(made) if pa.types.is_list(kind) else made
+    if pa.types.is_string(text.type):
+        # Arrow takes a file's word for it that text is UTF-8; Python would not.
+        text.cast(pa.binary()).cast(pa.string())
+    return made
 
 
 def file_within(folder: Path, name: object) -> Path | None:

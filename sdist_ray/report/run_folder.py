@@ -33,6 +33,7 @@ LIST_COLUMNS = {
 }
 MOST_COUNT = 1 << 53
 """Beyond it a number is not exact as a float: nobody has counted so far."""
+LEAST_FPS, MOST_FPS = 1e-4, 1000.0
 
 
 @dataclass(frozen=True)
@@ -237,6 +238,13 @@ def _count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MOST_COUNT:
         return None
     return int(value)
+
+
+def rate(value: object) -> float | None:
+    """Times a second, as a summary says it; None where it says none that can be."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST_FPS <= value <= MOST_FPS:
+        return None
+    return float(value)
 
 
 def _grid(summary: Mapping[str, Any], folder: Path) -> Grid:

@@ -76,6 +76,7 @@ class Watched:
         people: tracks that counted.
         method, unit, limit: how it was measured, and what was too close.
         fps: of its video.
+        ticks_per_s: of its people; they were looked for as often, or in every frame.
         violations, severities, groups: what was found.
         files: what was written: "people", "sightings", "video", "panel", "picture", "heat", by their paths.
     """
@@ -91,6 +92,7 @@ class Watched:
     unit: str | None = None
     limit: float | None = None
     fps: float | None = None
+    ticks_per_s: float | None = None
     violations: list[Violation] = field(default_factory=list)
     severities: list[str] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)

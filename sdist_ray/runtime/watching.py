@@ -168,11 +168,12 @@ class WatchWorker:
             size = source.size
             still = source.frames == 1
             plan = self._plan
-            step_s = 1 / min(plan.fps or source.fps, source.fps)
+            ticks_per_s = plan.fps or source.fps
+            step_s = 1 / min(ticks_per_s, source.fps)
             watch = Watch(ground_of(camera, plan.method, size), plan.watch.at(step_s), size, still)
             chosen = plan.detector
             if isinstance(chosen, ForegroundSettings):
-                chosen = paced(chosen, plan, plan.fps or source.fps)
+                chosen = paced(chosen, plan, ticks_per_s)
             detector: Detector
             if self._model is not None:
                 detector = PeopleDetector(self._model, camera.mask)
@@ -184,8 +185,8 @@ class WatchWorker:
             source.close()
             raise
         report.method, report.unit, report.limit = watch.ground.method, watch.ground.unit, watch.limit
-        report.fps = source.fps
-        return View(camera, source, watch, files, detector, report, plan.fps or source.fps)
+        report.fps, report.ticks_per_s = source.fps, ticks_per_s
+        return View(camera, source, watch, files, detector, report, ticks_per_s)
 
     def _guard(self, function: Callable[..., None], *arguments: object) -> None:
         """Run a thread; what it dies of ends all of them, and is raised by ``run``."""

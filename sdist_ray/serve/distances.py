@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sdist_ray.errors import InputError
-from sdist_ray.report.distancing_folder import read_distancing_run
+from sdist_ray.report.distancing_folder import as_kind, read_distancing_run
+from sdist_ray.report.run_folder import rate
 
 Floats = npt.NDArray[np.float64]
 MOST_PEOPLE = 4_000_000
@@ -23,8 +24,8 @@ MOST_PEOPLE = 4_000_000
 BINS = 120
 AT_ONCE_S = 0.6
 """Somebody who was seen so long ago still stands there."""
-SLOWEST_S = 1.0
-"""From one look of a camera to the next, at most: what is longer is a time in which nobody was there."""
+SLOWEST_S = 2.0
+"""From one look of a camera to the next, where no rate is known: more is a time in which nobody was there."""
 SEVERITIES = ("brief", "long", "serious")
 PEOPLE = {
     "camera": pa.string(), "time_s": pa.float64(), "track": pa.int64(), "ground_x_m": pa.float32(),
@@ -46,6 +47,7 @@ class Distances:
         unit, limit: of distances.
         violations: by start; see ``_violation``.
         truncated: whether older people were left out.
+        look_s: from one look of a camera to the next, by id, of those of which that is known.
     """
 
     summary: Mapping[str, Any]
@@ -61,6 +63,7 @@ class Distances:
     limit: float
     violations: list[dict[str, Any]]
     truncated: bool
+    look_s: Mapping[str, float] = field(default_factory=dict)
 
     def span(self) -> tuple[float, float]:
         """The first and the last second that anything is known of."""
@@ -78,8 +81,9 @@ class Distances:
         for violation in self.violations:
             overlap = np.minimum(violation["end_s"], edges[1:]) - np.maximum(violation["start_s"], edges[:-1])
             seconds[violation["severity"]] += np.maximum(overlap, 0.0)
-        where = np.clip(((self.time_s - first) / step).astype(np.int64), 0, bins - 1)
-        people = np.bincount(where, weights=np.minimum(self._seen_s, step), minlength=bins) / step
+        since_s = self.time_s - first
+        until_s = since_s + self._seen_s
+        people = np.diff(_before(since_s, edges - first) - _before(until_s, edges - first)) / step
         return {
             "unit": self.unit,
             "limit": self.limit,
@@ -91,7 +95,7 @@ class Distances:
             "history": {
                 "time_s": np.round(edges[:-1], 3).tolist(),
                 "bin_s": float(step),
-                "people": np.round(people, 2).tolist(),
+                "people": np.round(np.maximum(people, 0.0), 2).tolist(),
                 **{name: np.round(found, 2).tolist() for name, found in seconds.items()},
             },
         }
@@ -103,9 +107,12 @@ class Distances:
         Whoever several cameras see at once is there once, whenever each of them looks.
         """
         look_s = np.full(len(self.cameras), SLOWEST_S)
-        for number in range(len(self.cameras)):
+        for number, camera in enumerate(self.cameras):
             apart = np.diff(np.unique(self.time_s[self.camera == number]))
-            look_s[number] = min(float(np.median(apart)), SLOWEST_S) if len(apart) else SLOWEST_S
+            if camera in self.look_s:
+                look_s[number] = self.look_s[camera]
+            elif len(apart):
+                look_s[number] = min(float(np.median(apart)), SLOWEST_S)
         fused = self.person >= 0
         who = np.stack([np.where(fused, -1, self.camera), np.where(fused, self.person, self.track)])
         order = np.lexsort((self.time_s, who[1], who[0]))
@@ -174,6 +181,13 @@ class Distances:
         ]
 
 
+def _before(times: Floats, edges: Floats) -> Floats:
+    """How long it is since each of these times, all of them together, at each of the edges; (edges,)."""
+    times = np.sort(times)
+    count = np.searchsorted(times, edges)
+    return np.asarray(count * edges - np.append(0.0, np.cumsum(times))[count])
+
+
 def read_distances(folder: Path) -> Distances:
     """What a distancing run left in a folder.
 
@@ -210,6 +224,11 @@ def read_distances(folder: Path) -> Distances:
         limit=limits[0] if limits else 2.0,
         violations=sorted(violations, key=lambda violation: float(violation["start_s"])),
         truncated=truncated,
+        look_s={
+            str(entry.get("camera")): 1 / min(ticks, rate(entry.get("fps")) or ticks)
+            for entry in run.cameras
+            if (ticks := rate(entry.get("ticks_per_s")))
+        },
     )
 
 
@@ -223,12 +242,13 @@ def _people(path: Path) -> tuple[pa.Table, bool]:
             has = file.schema_arrow.names
             table = file.read(columns=[name for name in PEOPLE if name in has])
         arrays = [
-            table[name].cast(kind, safe=False) if name in has else pa.nulls(table.num_rows, kind)
+            as_kind(table[name], kind, safe=False) if name in has else pa.nulls(table.num_rows, kind)
             for name, kind in PEOPLE.items()
         ]
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise InputError(f"people.parquet cannot be read: {str(error).splitlines()[0]}") from error
-    table = pa.table(arrays, schema=schema).filter(pc.is_finite(pc.fill_null(arrays[1], np.nan)))
+    known = pc.and_(pc.is_valid(arrays[0]), pc.is_finite(pc.fill_null(arrays[1], np.nan)))
+    table = pa.table(arrays, schema=schema).filter(known)
     table = table.sort_by([("time_s", "ascending")])
     return table.slice(max(0, table.num_rows - MOST_PEOPLE)), table.num_rows > MOST_PEOPLE
 

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from sdist_ray.errors import InputError
 from sdist_ray.report.snapshots import write_aside
@@ -58,10 +58,10 @@ def check_webhook(url: str, secret: str) -> None:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        good = parts.scheme in ("http", "https") and bool(host) and parts.port != 0
+        good = parts.scheme in ("http", "https") and bool(host) and "%" not in host and parts.port != 0
         # What no name server and no connection would take is refused here, not when there is news.
         host.encode("idna")
-        http.client.HTTPConnection(host, parts.port)
+        http.client.HTTPConnection(host, port_of(parts))
     except (ValueError, http.client.HTTPException):
         good = False
     if not good or not url.isascii() or not url.isprintable() or " " in url:
@@ -70,6 +70,11 @@ def check_webhook(url: str, secret: str) -> None:
         raise InputError(
             f"webhooks: the one at {parts.hostname} holds a password; the signature does without"
         )
+
+
+def port_of(parts: SplitResult) -> int:
+    """An address's port. Left to itself, http.client would take the end of an IPv6 address for one."""
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 class Endpoint:
@@ -177,7 +182,7 @@ class Endpoint:
         return None if 200 <= status < 300 else f"answered {status}"
 
     def _connection(self) -> http.client.HTTPConnection:
-        port = self._parts.port
+        port = port_of(self._parts)
         if self._parts.scheme == "https":
             context = ssl.create_default_context()
             return http.client.HTTPSConnection(self.host, port, timeout=TIMEOUT_S, context=context)

@@ -71,7 +71,7 @@ def _have_a_token() -> None:
     """Ray keeps the token of a cluster that it starts in the user's home; who has no home gets one, too."""
     home = Path(os.path.expanduser("~/.ray"))
     said = any(name in os.environ for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
-    if not said and not (home / "auth_token").exists() and not can_make(home):
+    if not said and not os.path.exists(home / "auth_token") and not can_make(home):
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
