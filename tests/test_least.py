@@ -17,7 +17,7 @@ def uneven(agreements, opportunities):
     return np.where(opportunities % 7 == 3, share**4, np.where(opportunities % 5 == 0, 0.0, share))
 
 
-BOUNDS = [*{estimator.bound for estimator in ESTIMATORS.values()}, uneven]
+BOUNDS = [*dict.fromkeys(estimator.bound for estimator in ESTIMATORS.values()), uneven]
 
 
 @given(
